@@ -1,0 +1,3 @@
+"""Berth: machine-learning teams share GPUs from Slack."""
+
+__version__ = "0.1.0"

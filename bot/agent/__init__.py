@@ -1,0 +1,1 @@
+"""The process on each GPU host: owns the trainings, needs no database and no Slack."""

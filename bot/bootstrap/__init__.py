@@ -1,0 +1,1 @@
+"""Composition roots: the only places where settings, adapters and services meet."""
