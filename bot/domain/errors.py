@@ -1,0 +1,326 @@
+"""Every anticipated error of Berth, as one tree.
+
+::
+
+    BerthError
+    ├── InvalidRequest            what was asked makes no sense
+    │   ├── UnknownCommand
+    │   ├── UnreadableTime
+    │   ├── UnreadableRequest
+    │   ├── InvalidGpuCount
+    │   ├── UnknownGpu
+    │   ├── PastStart
+    │   ├── TooShort
+    │   ├── TooLong
+    │   ├── BeyondHorizon
+    │   ├── InvalidRunSpec
+    │   └── InvalidSetting
+    ├── NotFound
+    │   ├── UnknownReservation
+    │   └── UnknownHost
+    ├── NotAllowed
+    │   ├── NotTheHolder
+    │   └── TokenRefused
+    ├── Conflict                  it made sense, but the world has moved
+    │   ├── WindowTaken
+    │   ├── NoSingleHost
+    │   ├── ReservationOver
+    │   └── StaleFence
+    └── Unavailable               try again
+        ├── ClaimOverlap
+        ├── SchemaOutOfDate
+        └── ArtifactDamaged
+
+An error carries a stable ``code`` and plain data (numbers, strings, aware instants), no sentence
+for people: those are written at the edge, in the words of the place where the person stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from bot.domain.holdings import Alternative, Holding
+
+
+class BerthError(Exception):
+    """Base of all anticipated errors. ``code`` is stable; attributes are plain data."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, **data: object) -> None:
+        super().__init__(self.code)
+        self.data = data
+
+    def __str__(self) -> str:
+        """Return code and data, for logs only."""
+        details = ", ".join(f"{name}={value!r}" for name, value in self.data.items())
+        return f"{self.code}({details})"
+
+
+class InvalidRequest(BerthError):
+    """What was asked makes no sense; asking again the same way will not help."""
+
+    code = "invalid_request"
+
+
+class UnknownCommand(InvalidRequest):
+    """There is no such sub-command."""
+
+    code = "unknown_command"
+
+    def __init__(self, word: str, nearest: str | None) -> None:
+        super().__init__(word=word, nearest=nearest)
+        self.word = word
+        self.nearest = nearest
+
+
+class UnreadableTime(InvalidRequest):
+    """A text that should be a time or a duration is neither."""
+
+    code = "unreadable_time"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text=text)
+        self.text = text
+
+
+class UnreadableRequest(InvalidRequest):
+    """A word of a one-line request fits nowhere, or something needed is missing."""
+
+    code = "unreadable_request"
+
+    def __init__(self, text: str, wanted: str) -> None:
+        super().__init__(text=text, wanted=wanted)
+        self.text = text
+        self.wanted = wanted
+
+
+class InvalidGpuCount(InvalidRequest):
+    """The number of GPUs is not between 1 and what Berth knows of."""
+
+    code = "invalid_gpu_count"
+
+    def __init__(self, wanted: int, available: int) -> None:
+        super().__init__(wanted=wanted, available=available)
+        self.wanted = wanted
+        self.available = available
+
+
+class UnknownGpu(InvalidRequest):
+    """A GPU was named that does not exist."""
+
+    code = "unknown_gpu"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name=name, known=tuple(known))
+        self.name = name
+        self.known = tuple(known)
+
+
+class PastStart(InvalidRequest):
+    """The window starts in the past."""
+
+    code = "past_start"
+
+    def __init__(self, start: datetime, now: datetime) -> None:
+        super().__init__(start=start, now=now)
+        self.start = start
+        self.now = now
+
+
+class TooShort(InvalidRequest):
+    """Shorter than one slot: a case for the queue."""
+
+    code = "too_short"
+
+    def __init__(self, wanted: timedelta, slot: timedelta) -> None:
+        super().__init__(wanted=wanted, slot=slot)
+        self.wanted = wanted
+        self.slot = slot
+
+
+class TooLong(InvalidRequest):
+    """Longer than the longest reservation."""
+
+    code = "too_long"
+
+    def __init__(self, wanted: timedelta, longest: timedelta) -> None:
+        super().__init__(wanted=wanted, longest=longest)
+        self.wanted = wanted
+        self.longest = longest
+
+
+class BeyondHorizon(InvalidRequest):
+    """Starts later than the calendar reaches."""
+
+    code = "beyond_horizon"
+
+    def __init__(self, start: datetime, last_start: datetime) -> None:
+        super().__init__(start=start, last_start=last_start)
+        self.start = start
+        self.last_start = last_start
+
+
+class InvalidRunSpec(InvalidRequest):
+    """A training specification has faults; all of them are listed, by field."""
+
+    code = "invalid_run_spec"
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(problems=dict(problems))
+        self.problems = dict(problems)
+
+
+class InvalidSetting(InvalidRequest):
+    """A setting of a process is missing or wrong."""
+
+    code = "invalid_setting"
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(problems=dict(problems))
+        self.problems = dict(problems)
+
+
+class NotFound(BerthError):
+    """What was named does not exist."""
+
+    code = "not_found"
+
+
+class UnknownReservation(NotFound):
+    """There is no reservation of that number."""
+
+    code = "unknown_reservation"
+
+    def __init__(self, reservation_id: int | str) -> None:
+        super().__init__(reservation_id=reservation_id)
+        self.reservation_id = reservation_id
+
+
+class UnknownHost(NotFound):
+    """There is no host of that number."""
+
+    code = "unknown_host"
+
+    def __init__(self, host_id: int) -> None:
+        super().__init__(host_id=host_id)
+        self.host_id = host_id
+
+
+class NotAllowed(BerthError):
+    """The one who asks may not do this."""
+
+    code = "not_allowed"
+
+
+class NotTheHolder(NotAllowed):
+    """Only the holder, a lead of the team or an admin may change a reservation."""
+
+    code = "not_the_holder"
+
+    def __init__(self, reservation_id: int, holder_slack_id: str) -> None:
+        super().__init__(reservation_id=reservation_id, holder_slack_id=holder_slack_id)
+        self.reservation_id = reservation_id
+        self.holder_slack_id = holder_slack_id
+
+
+class TokenRefused(NotAllowed):
+    """An agent's or a pipeline's token is unknown, revoked or of another scope."""
+
+    code = "token_refused"
+
+
+class Conflict(BerthError):
+    """The request made sense, but the world does not allow it as it is now."""
+
+    code = "conflict"
+
+
+class WindowTaken(Conflict):
+    """Not enough GPUs are free in the whole window.
+
+    ``holdings`` are who holds what from when to when; ``alternatives`` the nearest that fit.
+    """
+
+    code = "window_taken"
+
+    def __init__(
+        self,
+        wanted_gpus: int,
+        free_gpus: int,
+        holdings: Sequence[Holding],
+        alternatives: Sequence[Alternative],
+    ) -> None:
+        super().__init__(wanted_gpus=wanted_gpus, free_gpus=free_gpus)
+        self.wanted_gpus = wanted_gpus
+        self.free_gpus = free_gpus
+        self.holdings = tuple(holdings)
+        self.alternatives = tuple(alternatives)
+
+
+class NoSingleHost(Conflict):
+    """A reservation with a run needs its GPUs on one host, and no host has so many."""
+
+    code = "no_single_host"
+
+    def __init__(self, wanted_gpus: int, largest_host_gpus: int) -> None:
+        super().__init__(wanted_gpus=wanted_gpus, largest_host_gpus=largest_host_gpus)
+        self.wanted_gpus = wanted_gpus
+        self.largest_host_gpus = largest_host_gpus
+
+
+class ReservationOver(Conflict):
+    """The reservation has ended or was cancelled already."""
+
+    code = "reservation_over"
+
+    def __init__(self, reservation_id: int, state: str) -> None:
+        super().__init__(reservation_id=reservation_id, state=state)
+        self.reservation_id = reservation_id
+        self.state = state
+
+
+class StaleFence(Conflict):
+    """A message about an attempt that has been replaced or is over."""
+
+    code = "stale_fence"
+
+    def __init__(self, attempt_id: int, fence: int) -> None:
+        super().__init__(attempt_id=attempt_id, fence=fence)
+        self.attempt_id = attempt_id
+        self.fence = fence
+
+
+class Unavailable(BerthError):
+    """Nothing is wrong with the request; it could not be served now."""
+
+    code = "unavailable"
+
+
+class ClaimOverlap(Unavailable):
+    """The database refused a claim because another one came first; the use case is run again."""
+
+    code = "claim_overlap"
+
+
+class SchemaOutOfDate(Unavailable):
+    """The database is not at the revision of this release; ``berth migrate`` mends it."""
+
+    code = "schema_out_of_date"
+
+    def __init__(self, found: str | None, wanted: str) -> None:
+        super().__init__(found=found, wanted=wanted)
+        self.found = found
+        self.wanted = wanted
+
+
+class ArtifactDamaged(Unavailable):
+    """An uploaded file does not have the digest that was announced; it is sent again."""
+
+    code = "artifact_damaged"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self.name = name

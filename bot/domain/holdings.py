@@ -1,0 +1,43 @@
+"""Values about who holds what, and what would fit instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.time_window import TimeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class GpuOnHost:
+    """One GPU as placement sees it. ``name`` is what people call it: ``gpu3@host2``."""
+
+    gpu_id: int
+    host_id: int
+    index: int
+    host_name: str
+    model: str
+
+    @property
+    def name(self) -> str:
+        """The GPU's name for people."""
+        return f"gpu{self.index}@{self.host_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A reservation that stands in the way: whose, how many GPUs, from when to when."""
+
+    reservation_id: int
+    holder_slack_id: str
+    holder_name: str
+    team_name: str
+    gpu_count: int
+    window: TimeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A booking that was possible when it was computed; checked again at the click."""
+
+    gpu_count: int
+    window: TimeWindow

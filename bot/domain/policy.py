@@ -1,0 +1,38 @@
+"""The numbers that Berth goes by, with their defaults (DESIGN: policies)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.domain.slot_grid import SlotGrid
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every policy of the control plane. Durations are `timedelta`."""
+
+    slot: timedelta = timedelta(hours=2)
+    horizon: timedelta = timedelta(days=30)
+    longest_reservation: timedelta = timedelta(days=7)
+    past_start_tolerance: timedelta = timedelta(minutes=5)
+    end_notices: tuple[timedelta, ...] = (timedelta(minutes=60), timedelta(minutes=30))
+    progress_edit_interval: timedelta = timedelta(seconds=45)
+    heartbeat: timedelta = timedelta(seconds=5)
+    host_lost_after: timedelta = timedelta(seconds=60)
+    kill_after: timedelta = timedelta(seconds=120)
+    log_tail_lines: int = 20
+
+    @property
+    def grid(self) -> SlotGrid:
+        """The grid of slots."""
+        return SlotGrid(self.slot)
+
+    @property
+    def stop_lead(self) -> timedelta:
+        """How long before the end of a claim its run is asked to stop.
+
+        The trainer may take all of ``kill_after`` and must still be gone when the claim ends.
+        Short slots (in tests and demos) leave at least half of themselves to the run.
+        """
+        return min(self.kill_after + timedelta(seconds=30), self.slot / 2)

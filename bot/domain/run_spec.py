@@ -1,0 +1,138 @@
+"""A training as it may be asked for: every field checked, all faults named at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.errors import InvalidRunSpec
+
+MODEL_NAME = re.compile(r"yolo(v?\d{1,2})[nsmblxtce](-(seg|pose|cls|obb))?(\.(yaml|pt))?\Z")
+RELATIVE_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\Z")
+_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+LARGEST_EPOCHS, LARGEST_IMGSZ_PX, LARGEST_BATCH = 10_000, 4096, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Allowed values of one extra argument: a type with a closed range."""
+
+    kind: type[int | float | bool]
+    low: float = 0
+    high: float = 1
+
+
+EXTRA_ARGUMENTS: Mapping[str, Range] = {
+    "patience": Range(int, 0, 10_000),
+    "lr0": Range(float, 1e-7, 1.0),
+    "lrf": Range(float, 1e-7, 1.0),
+    "momentum": Range(float, 0.0, 1.0),
+    "weight_decay": Range(float, 0.0, 1.0),
+    "warmup_epochs": Range(float, 0.0, 100.0),
+    "close_mosaic": Range(int, 0, 10_000),
+    "mosaic": Range(float, 0.0, 1.0),
+    "mixup": Range(float, 0.0, 1.0),
+    "fliplr": Range(float, 0.0, 1.0),
+    "degrees": Range(float, 0.0, 180.0),
+    "scale": Range(float, 0.0, 1.0),
+    "workers": Range(int, 0, 64),
+    "cos_lr": Range(bool),
+    "amp": Range(bool),
+    "single_cls": Range(bool),
+}
+"""Ultralytics arguments that may be set beside the main ones.
+
+Source: https://docs.ultralytics.com/modes/train/#train-settings
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """A checked training. ``imgsz`` in pixels, ``batch`` in images."""
+
+    model: str
+    data: str
+    epochs: int = 100
+    imgsz: int = 640
+    batch: int = 16
+    seed: int = 0
+    extra: Mapping[str, float | int | bool] = field(default_factory=dict)
+
+
+def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) -> TrainingSpec:
+    """Return the training that ``fields`` describe, with ``defaults`` for what they leave out.
+
+    Values may be texts, as people type them.
+
+    Raises:
+        InvalidRunSpec: with every fault found, by field.
+    """
+    problems: dict[str, str] = {}
+    given = {name: value for name, value in fields.items() if value not in (None, "")}
+
+    def whole(name: str, default: int, low: int, high: int) -> int:
+        value = given.pop(name, default)
+        try:
+            number = int(str(value))
+        except ValueError:
+            problems[name] = f"must be a whole number, not “{_short(value)}”"
+            return default
+        if not low <= number <= high:
+            problems[name] = f"must be from {low} to {high}, not {number}"
+        return number
+
+    model = str(given.pop("model", defaults.model))
+    if not MODEL_NAME.match(model) and not RELATIVE_PATH.match(model):
+        problems["model"] = (
+            f"“{_short(model)}” is neither a YOLO name nor a path below the model folder"
+        )
+    data = str(given.pop("data", defaults.data))
+    if not RELATIVE_PATH.match(data):
+        problems["data"] = f"“{_short(data)}” is not a path below the data folder"
+    spec = TrainingSpec(
+        model=model,
+        data=data,
+        epochs=whole("epochs", defaults.epochs, 1, LARGEST_EPOCHS),
+        imgsz=whole("imgsz", defaults.imgsz, 32, LARGEST_IMGSZ_PX),
+        batch=whole("batch", defaults.batch, 1, LARGEST_BATCH),
+        seed=whole("seed", defaults.seed, 0, 2**31 - 1),
+        extra={**defaults.extra, **_check_extra(given, problems)},
+    )
+    if problems:
+        raise InvalidRunSpec(problems)
+    return spec
+
+
+def _check_extra(
+    given: Mapping[str, object], problems: dict[str, str]
+) -> dict[str, float | int | bool]:
+    extra: dict[str, float | int | bool] = {}
+    for name, value in given.items():
+        allowed = EXTRA_ARGUMENTS.get(name)
+        if allowed is None:
+            problems[name] = "is not an argument that Berth passes on"
+            continue
+        try:
+            extra[name] = _read_value(value, allowed)
+        except ValueError:
+            wanted = "yes or no" if allowed.kind is bool else f"{allowed.low:g} to {allowed.high:g}"
+            problems[name] = f"must be {wanted}, not “{_short(value)}”"
+    return extra
+
+
+def _read_value(value: object, allowed: Range) -> float | int | bool:
+    text = str(value).strip().lower()
+    if allowed.kind is bool:
+        if text not in _YES | _NO:
+            raise ValueError(text)
+        return text in _YES
+    number = allowed.kind(text)
+    if not allowed.low <= number <= allowed.high:
+        raise ValueError(text)
+    return number
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:39] + "…"

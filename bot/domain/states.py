@@ -1,0 +1,96 @@
+"""States of reservations, runs and attempts, and the moves between them that are allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class ReservationState(StrEnum):
+    """``releasing``: given up while its run is still being stopped; the GPUs are not free yet."""
+
+    BOOKED = "booked"
+    ACTIVE = "active"
+    RELEASING = "releasing"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing more will happen to it."""
+        return self in (ReservationState.ENDED, ReservationState.CANCELLED)
+
+
+class RunState(StrEnum):
+    """``waiting`` for its reservation, ``starting`` on the host, then on to its end."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    PREEMPTED = "preempted"
+    EXPIRED = "expired"
+    HOST_LOST = "host_lost"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the run has ended, in whatever way."""
+        return not RUN_MOVES[self]
+
+
+RESERVATION_MOVES: Mapping[ReservationState, frozenset[ReservationState]] = {
+    ReservationState.BOOKED: frozenset({ReservationState.ACTIVE, ReservationState.CANCELLED}),
+    ReservationState.ACTIVE: frozenset({ReservationState.RELEASING, ReservationState.ENDED}),
+    ReservationState.RELEASING: frozenset({ReservationState.ENDED}),
+    ReservationState.ENDED: frozenset(),
+    ReservationState.CANCELLED: frozenset(),
+}
+
+_ENDS = frozenset(
+    {
+        RunState.SUCCEEDED,
+        RunState.FAILED,
+        RunState.STOPPED,
+        RunState.PREEMPTED,
+        RunState.EXPIRED,
+        RunState.HOST_LOST,
+    }
+)
+
+RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
+    RunState.WAITING: frozenset({RunState.STARTING, RunState.CANCELLED, RunState.EXPIRED}),
+    RunState.STARTING: _ENDS | {RunState.RUNNING, RunState.STOPPING},
+    RunState.RUNNING: _ENDS | {RunState.STOPPING},
+    RunState.STOPPING: _ENDS,
+    **{end: frozenset() for end in (*sorted(_ENDS), RunState.CANCELLED)},
+}
+
+
+class IllegalMove(Exception):
+    """A state was to change in a way that its table does not allow: a bug, not a user's fault."""
+
+
+def move_reservation(old: ReservationState, new: ReservationState) -> ReservationState:
+    """Return ``new`` if the move is allowed or changes nothing.
+
+    Raises:
+        IllegalMove: the table does not allow it.
+    """
+    if old is not new and new not in RESERVATION_MOVES[old]:
+        raise IllegalMove(f"reservation: {old} -> {new}")
+    return new
+
+
+def move_run(old: RunState, new: RunState) -> RunState:
+    """Return ``new`` if the move is allowed or changes nothing.
+
+    Raises:
+        IllegalMove: the table does not allow it.
+    """
+    if old is not new and new not in RUN_MOVES[old]:
+        raise IllegalMove(f"run: {old} -> {new}")
+    return new

@@ -1,0 +1,106 @@
+"""What is shown to people: snapshots, free of rows and of Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.domain.holdings import GpuOnHost, Holding
+from bot.domain.priority import Priority
+from bot.domain.progress import Progress
+from bot.domain.run_spec import TrainingSpec
+from bot.domain.states import ReservationState, RunState
+from bot.domain.time_window import TimeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as its card shows it.
+
+    ``losses`` and ``metrics`` are of the last finished epoch, or the final ones once it is over
+    (names: ``box_loss``, ``cls_loss``, ``dfl_loss``; ``precision``, ``recall``, ``map50``,
+    ``map50_95``).  ``finishes_at`` is the forecast.  ``end_cause`` is a value of
+    `bot.protocol.messages.EndCause`, ``end_detail`` a sentence of likely cause.
+    """
+
+    run_id: int
+    spec: TrainingSpec
+    state: RunState
+    progress: Progress
+    losses: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    finishes_at: datetime | None = None
+    end_cause: str | None = None
+    end_detail: str = ""
+    log_tail: tuple[str, ...] = ()
+    host_online: bool = True
+    plot_file_id: str | None = None
+    """Slack's id of the uploaded results plot, once it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationView:
+    """A reservation with its GPUs and its run, as cards and lists show it."""
+
+    reservation_id: int
+    version: int
+    state: ReservationState
+    holder_slack_id: str
+    holder_name: str
+    team_name: str
+    priority: Priority
+    preemptible: bool
+    gpus: tuple[GpuOnHost, ...]
+    window: TimeWindow
+    note: str = ""
+    simulated: bool = False
+    run: RunView | None = None
+    ended_at: datetime | None = None
+    end_reason: str = ""
+
+    @property
+    def gpu_count(self) -> int:
+        """How many GPUs it holds."""
+        return len(self.gpus)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuStatus:
+    """One GPU now: who holds it, and who holds it next."""
+
+    gpu: GpuOnHost
+    holding: Holding | None
+    next_holding: Holding | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One host now."""
+
+    host_id: int
+    name: str
+    online: bool
+    simulated: bool
+    last_seen_at: datetime | None
+    gpus: tuple[GpuStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that ``/gpu status`` tells."""
+
+    now: datetime
+    hosts: tuple[HostStatus, ...]
+
+    @property
+    def gpu_count(self) -> int:
+        """How many GPUs Berth knows."""
+        return sum(len(host.gpus) for host in self.hosts)
+
+    @property
+    def free_count(self) -> int:
+        """How many GPUs are on a reachable host and held by nobody."""
+        return sum(gpu.holding is None for host in self.hosts if host.online for gpu in host.gpus)
