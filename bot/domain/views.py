@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.holdings import GpuOnHost, Holding
 from bot.domain.priority import Priority
@@ -104,3 +104,19 @@ class Status:
     def free_count(self) -> int:
         """How many GPUs are on a reachable host and held by nobody."""
         return sum(gpu.holding is None for host in self.hosts if host.online for gpu in host.gpus)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingForm:
+    """What the booking form needs to be drawn.
+
+    ``gpu_count`` is how many GPUs can be booked at all; ``run_defaults`` what a training gets
+    where nothing else is said.
+    """
+
+    now: datetime
+    slot: timedelta
+    longest: timedelta
+    gpu_count: int
+    largest_host_gpus: int
+    run_defaults: TrainingSpec
