@@ -1,0 +1,1 @@
+"""How Berth looks in Slack: pure functions from values to Block Kit. Nothing is sent here."""
