@@ -1,0 +1,127 @@
+"""Turn what ended a training into a cause and a sentence that helps whoever reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.agent.trainer.events import MAX_DETAIL_CHARS, shortened
+from bot.agent.trainer.stop import StoppedError
+from bot.protocol.messages import EndCause
+
+
+class DataProblemError(Exception):
+    """The data set is missing, incomplete or malformed."""
+
+
+class ModelProblemError(Exception):
+    """The model file is missing or not a model."""
+
+
+class CheckpointProblemError(Exception):
+    """No checkpoint can be resumed from."""
+
+
+class DivergedError(Exception):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True)
+class End:
+    """A cause and its explanation."""
+
+    cause: EndCause
+    detail: str
+
+
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "cublas_status_alloc_failed",
+    "can't allocate memory",
+    "cannot allocate memory",
+)
+_DIVERGED = ("nan persisted", "nan/inf")
+_LIKELY_CAUSES = (
+    (
+        "no space left on device",
+        "The disk of the host, or its shared memory, is full.",
+    ),
+    (
+        "device-side assert",
+        "A label may name a class that the data set does not have.",
+    ),
+    (
+        "shared memory",
+        "The host's shared memory (/dev/shm) is too small for the data loader; try workers=0.",
+    ),
+    (
+        "dataloader worker",
+        "A data loader process died, often for want of memory; try fewer workers.",
+    ),
+    (
+        "invalid cuda 'device",
+        "The GPU is not visible to torch: driver and torch build may not match.",
+    ),
+    (
+        "no kernel image is available",
+        "The torch build does not support this GPU.",
+    ),
+    ("ecc error", "The GPU reports a memory fault."),
+    ("nccl", "The GPUs could not talk to each other."),
+    (
+        "single value per channel",
+        "The last batch holds one image; change the batch size.",
+    ),
+)
+_KINDS = (
+    (DataProblemError, "Data set"),
+    (ModelProblemError, "Model"),
+    (CheckpointProblemError, "Checkpoint"),
+)
+
+
+def describe(error: BaseException) -> str:
+    """Return the error's type and message on one line."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def classify(error: BaseException) -> End:
+    """Return how a training ended that ``error`` has ended."""
+    if isinstance(error, StoppedError):
+        return End(EndCause.STOPPED, "Stopped on request.")
+    chain = list(_chain(error))
+    text = " ".join(describe(link) for link in chain).lower()
+    # A torch.OutOfMemoryError is told by its name, so that this module need not import torch.
+    if any(type(link).__name__ == "OutOfMemoryError" for link in chain) or (
+        any(isinstance(link, MemoryError) for link in chain)
+        or any(sign in text for sign in _OUT_OF_MEMORY)
+    ):
+        return _end(EndCause.OUT_OF_MEMORY, error, "Try a smaller batch or smaller images.")
+    for kind, subject in _KINDS:
+        if isinstance(error, kind):
+            return End(
+                EndCause.DATA_ERROR,
+                shortened(f"{subject}: {' '.join(str(error).split())}", MAX_DETAIL_CHARS),
+            )
+    if isinstance(error, DivergedError) or any(sign in text for sign in _DIVERGED):
+        return _end(
+            EndCause.DIVERGED, error, "Try a lower learning rate (lr0), or amp=False on the GPU."
+        )
+    hint = next((sentence for sign, sentence in _LIKELY_CAUSES if sign in text), "")
+    return _end(EndCause.CRASHED, error, hint)
+
+
+def _end(cause: EndCause, error: BaseException, hint: str) -> End:
+    room = MAX_DETAIL_CHARS - len(hint) - 1
+    return End(cause, f"{shortened(describe(error), room)} {hint}".strip())
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and those it was raised from."""
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
