@@ -36,6 +36,19 @@ class Calendar:
         """Every GPU that can be booked."""
         return self._gpus
 
+    def only(self, gpus: Sequence[GpuOnHost]) -> Calendar:
+        """Return the calendar of those GPUs alone."""
+        wanted = {gpu.gpu_id for gpu in gpus}
+        return Calendar(
+            [gpu for gpu in self._gpus if gpu.gpu_id in wanted],
+            [
+                Busy(gpu_id, window)
+                for gpu_id, windows in self._busy.items()
+                if gpu_id in wanted
+                for window in windows
+            ],
+        )
+
     def free(self, window: TimeWindow) -> tuple[GpuOnHost, ...]:
         """Return the GPUs that nobody holds at any instant of ``window``."""
         return tuple(

@@ -1,0 +1,56 @@
+"""What is to happen when, in one place: the kinds of timers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from bot.services.transaction import Tx
+from bot.store import timers
+from bot.store.tables import ReservationRow
+
+
+class TimerKind(StrEnum):
+    """Every kind of timer; the subject is a reservation, or a host for ``HOST_LOST``."""
+
+    RESERVATION_STARTS = "reservation_starts"
+    RUN_STOPS = "run_stops"
+    RESERVATION_ENDS = "reservation_ends"
+    HOST_LOST = "host_lost"
+    ENDS_SOON = "ends_soon"
+
+
+OF_A_RESERVATION = (
+    TimerKind.RESERVATION_STARTS,
+    TimerKind.RUN_STOPS,
+    TimerKind.RESERVATION_ENDS,
+)
+
+
+def notice_kind(minutes: int) -> str:
+    """Return the timer kind of the notice that many minutes before the end."""
+    return f"{TimerKind.ENDS_SOON}:{minutes}"
+
+
+def arm_reservation(tx: Tx, row: ReservationRow) -> None:
+    """Set all timers of a reservation by its window. Idempotent."""
+    timers.arm(tx.session, TimerKind.RESERVATION_STARTS, row.id, row.starts_at)
+    timers.arm(tx.session, TimerKind.RESERVATION_ENDS, row.id, row.ends_at)
+    if row.run is not None:
+        timers.arm(tx.session, TimerKind.RUN_STOPS, row.id, row.ends_at - tx.policy.stop_lead)
+    for before in tx.policy.end_notices:
+        if row.starts_at < row.ends_at - before and tx.now < row.ends_at - before:
+            minutes = round(before.total_seconds() / 60)
+            timers.arm(tx.session, notice_kind(minutes), row.id, row.ends_at - before)
+
+
+def disarm_reservation(tx: Tx, row: ReservationRow) -> None:
+    """Take back all timers of a reservation. Idempotent."""
+    notices = tuple(
+        notice_kind(round(before.total_seconds() / 60)) for before in tx.policy.end_notices
+    )
+    timers.disarm(tx.session, row.id, (*OF_A_RESERVATION, *notices), tx.now)
+
+
+def arm_host_lost(tx: Tx, host_id: int) -> None:
+    """Look at the host again when it has been silent for too long. Idempotent."""
+    timers.arm(tx.session, TimerKind.HOST_LOST, host_id, tx.now + tx.policy.host_lost_after)

@@ -1,0 +1,218 @@
+"""What is to be said, written in the same transaction as what it tells of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.notices import Notice, notice_from_json, notice_to_json
+from bot.domain.views import ReservationView
+from bot.ports.messenger import CardAddress
+from bot.services.transaction import Tx, reads_only
+from bot.services.views import reservation_view
+from bot.store import outbox
+from bot.store.outbox import Delivery, DeliveryKind
+from bot.store.tables import ArtifactRow, CardRow, ReservationRow
+
+LEASE = timedelta(seconds=30)
+FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(minutes=5)
+TRIES_BEFORE_GIVING_UP = 40
+LANES_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """All that is needed to send one delivery, read at the moment of sending.
+
+    ``shown_version`` is a digest of what the card will show; ``already_shown`` tells that it
+    shows just that.  ``notice`` is set for threads and direct messages, ``artifact`` for a plot.
+    """
+
+    delivery: Delivery
+    view: ReservationView
+    channel_id: str
+    address: CardAddress | None
+    shown_version: str
+    already_shown: bool
+    notice: Notice | None
+    artifact_key: str | None
+
+    @property
+    def delivery_key(self) -> str:
+        """The name by which a message that may have gone out is found again."""
+        if self.delivery.kind is DeliveryKind.CARD:
+            return f"card:{self.view.reservation_id}"
+        return f"outbox:{self.delivery.delivery_id}"
+
+
+def show(tx: Tx, reservation: ReservationRow) -> None:
+    """Bring the reservation's card up to date at once."""
+    outbox.add_card_refresh(
+        tx.session,
+        lane=reservation.team.channel_id,
+        reservation_id=reservation.id,
+        now=tx.now,
+        not_before=tx.now,
+    )
+
+
+def show_progress(tx: Tx, reservation: ReservationRow) -> None:
+    """Bring the card up to date, but not sooner than policy allows after its last edit."""
+    card = outbox.card_of(tx.session, reservation.id)
+    earliest = card.edited_at + tx.policy.progress_edit_interval if card else tx.now
+    outbox.add_card_refresh(
+        tx.session,
+        lane=reservation.team.channel_id,
+        reservation_id=reservation.id,
+        now=tx.now,
+        not_before=max(tx.now, earliest),
+    )
+
+
+def tell_thread(tx: Tx, reservation: ReservationRow, notice: Notice) -> None:
+    """Tell ``notice`` in the thread of the reservation's card."""
+    outbox.add(
+        tx.session,
+        DeliveryKind.THREAD,
+        lane=reservation.team.channel_id,
+        reservation_id=reservation.id,
+        payload=notice_to_json(notice),
+        now=tx.now,
+    )
+
+
+def tell_holder(tx: Tx, reservation: ReservationRow, notice: Notice) -> None:
+    """Tell ``notice`` to the holder alone."""
+    outbox.add(
+        tx.session,
+        DeliveryKind.DIRECT,
+        lane=f"dm:{reservation.member.slack_user_id}",
+        reservation_id=reservation.id,
+        payload=notice_to_json(notice),
+        now=tx.now,
+    )
+
+
+def show_plot(tx: Tx, reservation: ReservationRow, artifact: ArtifactRow) -> None:
+    """Put a picture of a run into the thread and onto the card."""
+    outbox.add(
+        tx.session,
+        DeliveryKind.PLOT,
+        lane=reservation.team.channel_id,
+        reservation_id=reservation.id,
+        payload={"v": 1, "artifact_id": artifact.id},
+        now=tx.now,
+    )
+
+
+def claim_deliveries(tx: Tx, owner: str) -> tuple[Parcel, ...]:
+    """Take what is due, at most one message of each channel, and read what is to be said."""
+    taken = outbox.claim_due(tx.session, tx.now, owner, LEASE, LANES_AT_ONCE)
+    return tuple(_parcel(tx, delivery) for delivery in taken)
+
+
+def _parcel(tx: Tx, delivery: Delivery) -> Parcel:
+    row = tx.session.get_one(ReservationRow, delivery.reservation_id)
+    card = outbox.card_of(tx.session, row.id)
+    view = reservation_view(row, card)
+    shown = _digest(view)
+    artifact = None
+    if delivery.kind is DeliveryKind.PLOT:
+        artifact = tx.session.get_one(ArtifactRow, delivery.payload["artifact_id"])
+    says_something = delivery.kind in (DeliveryKind.THREAD, DeliveryKind.DIRECT)
+    return Parcel(
+        delivery=delivery,
+        view=view,
+        channel_id=delivery.lane.removeprefix("dm:"),
+        address=CardAddress(card.channel_id, card.ts) if card else None,
+        shown_version=shown,
+        already_shown=card is not None and card.shown_version == shown,
+        notice=notice_from_json(delivery.payload) if says_something else None,
+        artifact_key=artifact.key if artifact else None,
+    )
+
+
+def _digest(view: ReservationView) -> str:
+    return hashlib.sha256(repr(view).encode()).hexdigest()
+
+
+def record_card(tx: Tx, parcel: Parcel, owner: str, address: CardAddress) -> None:
+    """Record that the card stands at ``address`` and shows the parcel's version."""
+    if not _close(tx, parcel, owner, outbox.SENT):
+        return
+    card = outbox.card_of(tx.session, parcel.view.reservation_id)
+    if card is None:
+        tx.session.add(
+            CardRow(
+                reservation_id=parcel.view.reservation_id,
+                channel_id=address.channel_id,
+                ts=address.ts,
+                shown_version=parcel.shown_version,
+                edited_at=tx.now,
+            )
+        )
+        return
+    card.channel_id, card.ts = address.channel_id, address.ts
+    card.shown_version, card.edited_at = parcel.shown_version, tx.now
+
+
+def record_sent(tx: Tx, parcel: Parcel, owner: str) -> None:
+    """Record that a message went out. A holder whose lease has passed on changes nothing."""
+    _close(tx, parcel, owner, outbox.SENT)
+
+
+def record_plot(tx: Tx, parcel: Parcel, owner: str, file_id: str) -> None:
+    """Record that the plot is in Slack, and let the card show it."""
+    if not _close(tx, parcel, owner, outbox.SENT):
+        return
+    card = outbox.card_of(tx.session, parcel.view.reservation_id)
+    if card is not None:
+        card.plot_file_id = file_id
+        show(tx, tx.session.get_one(ReservationRow, parcel.view.reservation_id))
+
+
+def record_retry(
+    tx: Tx, parcel: Parcel, owner: str, reason: str, retry_after: timedelta | None
+) -> None:
+    """Let a message that failed for now be tried again, later each time."""
+    if parcel.delivery.tries >= TRIES_BEFORE_GIVING_UP:
+        _close(tx, parcel, owner, outbox.DEAD, f"gave up: {reason}")
+        return
+    growing = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(parcel.delivery.tries - 1, 16))
+    wait = retry_after if retry_after is not None else growing
+    outbox.put_back(tx.session, parcel.delivery.delivery_id, owner, tx.now + wait, reason)
+
+
+def record_refusal(tx: Tx, parcel: Parcel, owner: str, reason: str) -> None:
+    """Record that a message can never go out where it was meant to.
+
+    A card that is gone from Slack is posted anew; what cannot be said in the channel is said to
+    the holder alone, and only what even the holder cannot be told is given up.
+    """
+    if not _close(tx, parcel, owner, outbox.DEAD, reason):
+        return
+    reservation = tx.session.get_one(ReservationRow, parcel.view.reservation_id)
+    holders_lane = f"dm:{reservation.member.slack_user_id}"
+    if parcel.delivery.lane == holders_lane:
+        return
+    card = outbox.card_of(tx.session, reservation.id)
+    if parcel.delivery.kind is DeliveryKind.CARD:
+        lane = parcel.delivery.lane if card is not None else holders_lane
+        if card is not None:
+            tx.session.delete(card)
+        outbox.add_card_refresh(
+            tx.session, lane=lane, reservation_id=reservation.id, now=tx.now, not_before=tx.now
+        )
+    elif parcel.notice is not None:
+        tell_holder(tx, reservation, parcel.notice)
+
+
+def _close(tx: Tx, parcel: Parcel, owner: str, state: str, error: str = "") -> bool:
+    return outbox.close(tx.session, parcel.delivery.delivery_id, owner, state, tx.now, error)
+
+
+@reads_only
+def next_delivery_at(tx: Tx) -> datetime | None:
+    """Return the instant at which something may be sent next, or None."""
+    return outbox.next_due(tx.session)

@@ -1,0 +1,74 @@
+"""From a Slack identity to a member of a team."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from bot.domain.people import Member, Role
+from bot.services import audit
+from bot.services.transaction import Tx
+from bot.store.tables import MemberRow, TeamRow
+
+
+def identify(
+    tx: Tx, slack_user_id: str, *, name: str, time_zone: str, is_workspace_admin: bool
+) -> Member:
+    """Return the member behind a Slack user, with name and time zone as Slack has them now.
+
+    A newcomer joins the default team; an administrator of the workspace becomes one of Berth.
+    Idempotent.
+    """
+    row = tx.session.scalar(select(MemberRow).where(MemberRow.slack_user_id == slack_user_id))
+    if row is None:
+        team = _default_team(tx)
+        row = MemberRow(
+            slack_user_id=slack_user_id,
+            name=name,
+            team=team,
+            role=Role.ADMIN if is_workspace_admin else Role.MEMBER,
+            time_zone=time_zone,
+            created_at=tx.now,
+        )
+        tx.session.add(row)
+        tx.session.flush()
+        audit.record(
+            tx,
+            audit.Actor("member", slack_user_id),
+            "member.joined",
+            ("member", row.id),
+            team=team.name,
+            role=row.role,
+        )
+    elif (row.name, row.time_zone) != (name, time_zone):
+        row.name, row.time_zone = name, time_zone
+    return member_of(row)
+
+
+def member_of(row: MemberRow) -> Member:
+    """Return the value of a member's row."""
+    return Member(
+        row.id,
+        row.slack_user_id,
+        row.name,
+        row.team_id,
+        row.team.name,
+        Role(row.role),
+        row.time_zone,
+    )
+
+
+def ensure_team(tx: Tx, name: str, channel_id: str) -> int:
+    """Make sure that a team of that name exists and posts to that channel; return its id."""
+    row = tx.session.scalar(select(TeamRow).where(TeamRow.name == name))
+    if row is None:
+        row = TeamRow(name=name, channel_id=channel_id, created_at=tx.now)
+        tx.session.add(row)
+        tx.session.flush()
+    elif row.channel_id != channel_id:
+        row.channel_id = channel_id
+    return row.id
+
+
+def _default_team(tx: Tx) -> TeamRow:
+    team_id = ensure_team(tx, tx.defaults.team_name, tx.defaults.channel_id)
+    return tx.session.get_one(TeamRow, team_id)

@@ -1,0 +1,66 @@
+"""Ending what runs: by request, by the clock, and when the process is seen gone."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from bot.domain.states import ReservationState, RunState, move_reservation, move_run
+from bot.protocol.messages import AttemptState, StopReason
+from bot.services import due
+from bot.services.transaction import Tx
+from bot.store.tables import AttemptRow, HostRow, ReservationRow, RunRow
+
+
+def live_attempt(run: RunRow | None) -> AttemptRow | None:
+    """Return the attempt of a run that has not ended, or None."""
+    if run is None or not run.attempts or run.attempts[-1].state == AttemptState.ENDED:
+        return None
+    return run.attempts[-1]
+
+
+def release(tx: Tx, row: ReservationRow, why: StopReason) -> None:
+    """End an active reservation now, or as soon as its run has been stopped softly."""
+    if live_attempt(row.run) is not None:
+        row.state = move_reservation(ReservationState(row.state), ReservationState.RELEASING)
+        ask_to_stop(tx, row, why)
+    else:
+        finish(tx, row)
+
+
+def ask_to_stop(tx: Tx, row: ReservationRow, why: StopReason) -> None:
+    """Tell the host to stop the run softly. The first reason given stands. Idempotent."""
+    attempt = live_attempt(row.run)
+    if row.run is None or attempt is None or attempt.stop_reason is not None:
+        return
+    attempt.stop_reason = why
+    row.run.state = move_run(RunState(row.run.state), RunState.STOPPING)
+    bump_revision(tx, attempt.host_id)
+
+
+def finish(tx: Tx, row: ReservationRow) -> None:
+    """End a reservation whose GPUs are seen free: what is left of its claims is free from now on.
+
+    Idempotent.
+    """
+    if ReservationState(row.state).is_over:
+        return
+    row.state = move_reservation(ReservationState(row.state), ReservationState.ENDED)
+    row.ended_at = tx.now
+    row.version += 1
+    for claim in row.claims:
+        if claim.ends_at > tx.now:
+            claim.ends_at = tx.now
+            claim.live = claim.starts_at < tx.now
+    if row.run is not None and RunState(row.run.state) is RunState.WAITING:
+        row.run.state = move_run(RunState.WAITING, RunState.EXPIRED)
+        row.run.ended_at = tx.now
+    due.disarm_reservation(tx, row)
+
+
+def bump_revision(tx: Tx, host_id: int) -> None:
+    """Let the host's agent know that something meant for it has changed."""
+    tx.session.execute(
+        update(HostRow)
+        .where(HostRow.id == host_id)
+        .values(desired_revision=HostRow.desired_revision + 1)
+    )

@@ -1,0 +1,96 @@
+"""What time does: the work behind every timer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.domain.notices import EndsSoon
+from bot.domain.states import ReservationState, RunState, move_reservation
+from bot.protocol.messages import StopReason
+from bot.services import audit, hosts, outbox, runs, stopping
+from bot.services.due import TimerKind
+from bot.services.transaction import Tx, reads_only
+from bot.services.views import reservation_view
+from bot.store import timers
+from bot.store.tables import ReservationRow
+from bot.store.timers import DueTimer
+
+LEASE = timedelta(seconds=30)
+TIMERS_AT_ONCE = 50
+FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(minutes=5)
+
+
+def claim_timers(tx: Tx, owner: str) -> tuple[DueTimer, ...]:
+    """Take the timers that are due and that nobody else holds."""
+    return timers.claim_due(tx.session, tx.now, owner, LEASE, TIMERS_AT_ONCE)
+
+
+def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
+    """Do a timer's work and mark it done, together; a holder without the lease does nothing."""
+    if not timers.finish(tx.session, timer, owner, tx.now):
+        return
+    if timer.kind == TimerKind.HOST_LOST:
+        hosts.look_for_lost(tx, timer.subject_id)
+        return
+    row = tx.session.get(ReservationRow, timer.subject_id, with_for_update=True)
+    if row is None or ReservationState(row.state).is_over:
+        return
+    if timer.kind == TimerKind.RESERVATION_STARTS:
+        _start(tx, row)
+    elif timer.kind == TimerKind.RUN_STOPS:
+        stopping.ask_to_stop(tx, row, StopReason.EXPIRED)
+        outbox.show(tx, row)
+    elif timer.kind == TimerKind.RESERVATION_ENDS:
+        _end(tx, row)
+    elif timer.kind.startswith(f"{TimerKind.ENDS_SOON}:"):
+        _announce_end(tx, row, int(timer.kind.partition(":")[2]))
+
+
+def record_failure(tx: Tx, timer: DueTimer, owner: str) -> None:
+    """Let a timer whose work failed be tried again, later each time; it is never dropped."""
+    wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(timer.failures, 16))
+    timers.give_back(tx.session, timer, owner, tx.now + wait)
+
+
+@reads_only
+def next_timer_at(tx: Tx) -> datetime | None:
+    """Return the instant at which a timer can be taken next, or None."""
+    return timers.next_due(tx.session)
+
+
+def _start(tx: Tx, row: ReservationRow) -> None:
+    if ReservationState(row.state) is not ReservationState.BOOKED:
+        return
+    row.state = move_reservation(ReservationState.BOOKED, ReservationState.ACTIVE)
+    row.version += 1
+    audit.record(tx, audit.CLOCKWORK, "reservation.started", ("reservation", row.id))
+    runs.start(tx, row)
+    outbox.show(tx, row)
+
+
+def _end(tx: Tx, row: ReservationRow) -> None:
+    if ReservationState(row.state) is ReservationState.BOOKED:
+        _start(tx, row)
+    attempt = stopping.live_attempt(row.run)
+    if attempt is not None and not attempt.host.online:
+        runs.lose(tx, attempt)
+    stopping.release(tx, row, StopReason.EXPIRED)
+    audit.record(tx, audit.CLOCKWORK, "reservation.ended", ("reservation", row.id))
+    outbox.show(tx, row)
+
+
+def _announce_end(tx: Tx, row: ReservationRow, minutes: int) -> None:
+    if row.ends_at <= tx.now or row.run is None or RunState(row.run.state).is_over:
+        return
+    view = reservation_view(row)
+    outbox.tell_holder(
+        tx,
+        row,
+        EndsSoon(
+            row.id,
+            row.member.slack_user_id,
+            minutes,
+            row.ends_at,
+            view.run.finishes_at if view.run else None,
+        ),
+    )

@@ -1,0 +1,92 @@
+"""From rows to what is shown."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.domain.priority import Priority
+from bot.domain.progress import Progress, estimate_progress
+from bot.domain.run_spec import TrainingSpec
+from bot.domain.states import ReservationState, RunState
+from bot.domain.time_window import TimeWindow
+from bot.domain.views import ReservationView, RunView
+from bot.store.claims import gpu_on_host
+from bot.store.tables import AttemptRow, CardRow, ReservationRow, RunRow
+
+
+def spec_to_json(spec: TrainingSpec) -> dict[str, object]:
+    """Return a training as it is kept."""
+    return {
+        "v": 1,
+        "model": spec.model,
+        "data": spec.data,
+        "epochs": spec.epochs,
+        "imgsz": spec.imgsz,
+        "batch": spec.batch,
+        "seed": spec.seed,
+        "extra": dict(spec.extra),
+    }
+
+
+def spec_from_json(kept: dict[str, object]) -> TrainingSpec:
+    """Return the training that `spec_to_json` kept."""
+    known = TrainingSpec.__dataclass_fields__
+    return TrainingSpec(**{name: kept[name] for name in known if name in kept})  # type: ignore[arg-type] # JSON
+
+
+def reservation_view(row: ReservationRow, card: CardRow | None = None) -> ReservationView:
+    """Return what is shown of a reservation; ``card`` tells of the plot that was uploaded."""
+    gpus = tuple(gpu_on_host(claim.gpu) for claim in row.claims)
+    return ReservationView(
+        reservation_id=row.id,
+        version=row.version,
+        state=ReservationState(row.state),
+        holder_slack_id=row.member.slack_user_id,
+        holder_name=row.member.name,
+        team_name=row.team.name,
+        priority=Priority(row.priority),
+        preemptible=row.preemptible,
+        gpus=gpus,
+        window=TimeWindow(row.starts_at, row.ends_at),
+        note=row.note,
+        simulated=any(claim.gpu.simulated for claim in row.claims),
+        run=_run_view(row.run, card) if row.run else None,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason,
+    )
+
+
+def run_progress(run: RunRow) -> Progress:
+    """Return how far a run is, over all its attempts."""
+    seconds = [epoch.epoch_s for attempt in run.attempts for epoch in attempt.epochs]
+    return estimate_progress(int(run.spec["epochs"]), seconds)
+
+
+def _run_view(run: RunRow, card: CardRow | None) -> RunView:
+    progress = run_progress(run)
+    attempt: AttemptRow | None = run.attempts[-1] if run.attempts else None
+    last_epoch = attempt.epochs[-1] if attempt and attempt.epochs else None
+    state = RunState(run.state)
+    forecast = None
+    if last_epoch and progress.left is not None and not state.is_over:
+        forecast = (last_epoch.at + progress.left).replace(microsecond=0)
+    return RunView(
+        run_id=run.id,
+        spec=spec_from_json(run.spec),
+        state=state,
+        progress=Progress(progress.epoch, progress.epochs, _whole_seconds(progress.left)),
+        losses=dict(last_epoch.losses) if last_epoch else {},
+        metrics=dict(run.final_metrics or (last_epoch.metrics if last_epoch else {})),
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        finishes_at=forecast,
+        end_cause=run.end_cause,
+        end_detail=run.end_detail,
+        log_tail=tuple(run.log_tail),
+        host_online=attempt.host.online if attempt else True,
+        plot_file_id=card.plot_file_id if card else None,
+    )
+
+
+def _whole_seconds(span: timedelta | None) -> timedelta | None:
+    return None if span is None else timedelta(seconds=round(span.total_seconds()))

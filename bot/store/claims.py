@@ -1,0 +1,115 @@
+"""Queries over GPUs and claims."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.domain.calendar import Busy, Calendar
+from bot.domain.holdings import GpuOnHost, Holding
+from bot.domain.time_window import TimeWindow
+from bot.store.tables import ClaimRow, GpuRow, HostRow, ReservationRow
+
+
+def gpu_on_host(row: GpuRow) -> GpuOnHost:
+    """Return the value of a GPU's row."""
+    return GpuOnHost(row.id, row.host_id, row.index, row.host.name, row.model)
+
+
+def bookable_gpus(session: Session) -> tuple[GpuOnHost, ...]:
+    """Return every GPU that its host reported last, by host and index.
+
+    A host that is silent now can still be booked for later: it may be back by then.
+    """
+    rows = session.scalars(
+        select(GpuRow).where(GpuRow.present).order_by(GpuRow.host_id, GpuRow.index)
+    )
+    return tuple(gpu_on_host(row) for row in rows)
+
+
+def load_calendar(session: Session, start: datetime, end: datetime) -> Calendar:
+    """Return the calendar of all bookable GPUs with every live claim that touches the window."""
+    rows = session.execute(
+        select(ClaimRow.gpu_id, ClaimRow.starts_at, ClaimRow.ends_at).where(
+            ClaimRow.live, ClaimRow.starts_at < end, ClaimRow.ends_at > start
+        )
+    )
+    return Calendar(
+        bookable_gpus(session),
+        [Busy(gpu_id, TimeWindow(begins, ends)) for gpu_id, begins, ends in rows],
+    )
+
+
+def holdings_in(
+    session: Session, window: TimeWindow, gpu_ids: Iterable[int]
+) -> tuple[Holding, ...]:
+    """Return who holds any of the GPUs at any instant of the window, by start."""
+    rows = session.scalars(
+        select(ClaimRow)
+        .where(
+            ClaimRow.live,
+            ClaimRow.gpu_id.in_(list(gpu_ids)),
+            ClaimRow.starts_at < window.end,
+            ClaimRow.ends_at > window.start,
+        )
+        .order_by(ClaimRow.starts_at, ClaimRow.reservation_id)
+    )
+    by_reservation: defaultdict[int, list[ClaimRow]] = defaultdict(list)
+    for row in rows:
+        by_reservation[row.reservation_id].append(row)
+    return tuple(_holding(claims) for claims in by_reservation.values())
+
+
+def _holding(claims: Sequence[ClaimRow]) -> Holding:
+    reservation = claims[0].reservation
+    return Holding(
+        reservation_id=reservation.id,
+        holder_slack_id=reservation.member.slack_user_id,
+        holder_name=reservation.member.name,
+        team_name=reservation.team.name,
+        gpu_count=len(claims),
+        window=TimeWindow(
+            min(claim.starts_at for claim in claims), max(claim.ends_at for claim in claims)
+        ),
+    )
+
+
+def holding_by_gpu(
+    session: Session, now: datetime
+) -> dict[int, tuple[Holding | None, Holding | None]]:
+    """Return for each GPU that is or will be held: who holds it now, and who holds it next."""
+    rows = session.scalars(
+        select(ClaimRow).where(ClaimRow.live, ClaimRow.ends_at > now).order_by(ClaimRow.starts_at)
+    )
+    found: dict[int, tuple[Holding | None, Holding | None]] = {}
+    for row in rows:
+        holding = _holding([row])
+        current, following = found.get(row.gpu_id, (None, None))
+        if row.starts_at <= now:
+            current = holding
+        elif following is None:
+            following = holding
+        found[row.gpu_id] = (current, following)
+    return found
+
+
+def recent_gpu_ids(session: Session, member_id: int, limit: int = 16) -> frozenset[int]:
+    """Return the GPUs that a member had last."""
+    return frozenset(
+        session.scalars(
+            select(ClaimRow.gpu_id)
+            .join(ReservationRow, ReservationRow.id == ClaimRow.reservation_id)
+            .where(ReservationRow.member_id == member_id, ClaimRow.live)
+            .order_by(ClaimRow.starts_at.desc())
+            .limit(limit)
+        )
+    )
+
+
+def all_hosts(session: Session) -> tuple[HostRow, ...]:
+    """Return every host with its GPUs, by name."""
+    return tuple(session.scalars(select(HostRow).order_by(HostRow.name)))

@@ -1,0 +1,77 @@
+"""Fixtures for all tests: a clean environment, real databases, a clock that is set by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.domain.policy import Policy
+from bot.domain.run_spec import TrainingSpec
+from bot.services.transaction import Defaults, UseCases
+from bot.store.database import Database
+from tests.support import databases
+from tests.support.clock import SetClock
+
+T0 = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+"""A Monday, in the middle of a slot."""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's shell out of the tests."""
+    for name in os.environ:
+        if name.startswith(("BERTH_", "SLACK_")) or name.lower() in ("http_proxy", "https_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PostgreSQL server for the whole session."""
+    return databases.start_postgres(tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated database; every test that takes it runs on both engines."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'berth.db'}"
+    else:
+        url = databases.create_database(request.getfixturevalue("postgres_url"))
+    yield from databases.migrated(url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated SQLite database."""
+    yield from databases.migrated(f"sqlite:///{tmp_path / 'berth.db'}")
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """A clock that stands at T0 until it is moved."""
+    return SetClock(T0)
+
+
+@pytest.fixture
+def policy() -> Policy:
+    """The default policies, with progress shown at once."""
+    return Policy(progress_edit_interval=timedelta(0))
+
+
+@pytest.fixture
+def berth(database: Database, clock: SetClock, policy: Policy) -> UseCases:
+    """The use cases over a real database."""
+    return use_cases(database, clock, policy)
+
+
+def use_cases(database: Database, clock: SetClock, policy: Policy) -> UseCases:
+    defaults = Defaults(
+        team_name="everyone",
+        channel_id="C0GPU",
+        run=TrainingSpec(model="tiny.yaml", data="shapes/data.yaml", epochs=5, imgsz=64, batch=8),
+    )
+    return UseCases(database, clock, policy, defaults)
