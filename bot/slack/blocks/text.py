@@ -37,6 +37,7 @@ _LOOKALIKES = str.maketrans({"*": "∗", "~": "∼", "`": _GRAVE})  # noqa: RUF0
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _MENTION_START = re.compile(r"(?<!\w)@(?=\w)")
+_TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CUT_ENTITY = re.compile(r"&[a-z]{0,4}\Z")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,30}\Z")
 # Format characters that emoji need; all others can reorder or hide text and are dropped.
@@ -57,6 +58,11 @@ def escape(text: str) -> str:
     line = _EDGE_UNDERSCORE.sub("\u02cd", line.translate(_LOOKALIKES))
     line = _MENTION_START.sub("@" + _WORD_JOINER, line)
     return line.translate(_ENTITIES)
+
+
+def safe(text: str, limit: int) -> str:
+    """Return foreign text escaped and clipped to ``limit`` characters."""
+    return clip(escape(text), limit)
 
 
 def code_block(lines: Iterable[str], limit: int = 2500) -> str:
@@ -82,7 +88,8 @@ def code_block(lines: Iterable[str], limit: int = 2500) -> str:
 
 def _code_line(line: str) -> str:
     # A progress bar rewrites its line after \r; a terminal shows what was written last.
-    shown = _printable(line.rstrip().rsplit("\r", 1)[-1]).expandtabs(4)
+    written_last = _TERMINAL_CODE.sub("", line).rstrip().rsplit("\r", 1)[-1]
+    shown = _printable(written_last).expandtabs(4)
     return clip(shown.replace("`", _GRAVE).translate(_ENTITIES), CODE_LINE_CHARS)
 
 

@@ -1,0 +1,122 @@
+"""What a thread or a person is told, kind by kind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.domain.notices import (
+    EndsSoon,
+    HostBack,
+    HostSilent,
+    Notice,
+    ReservationReleased,
+    RunEnded,
+    RunStarted,
+)
+from bot.domain.states import RunState
+from bot.slack.blocks.card import Card
+from bot.slack.blocks.run_words import cause_words, end_words, log_tail_blocks, metrics_words
+from bot.slack.blocks.text import (
+    Block,
+    clip,
+    count_text,
+    duration_text,
+    gpu_names_text,
+    person,
+    safe,
+    section,
+    slack_date,
+    slack_time,
+)
+
+FALLBACK_CHARS = 1000
+
+
+def notice_message(notice: Notice) -> Card:
+    """Return the message that tells a notice.
+
+    Raises:
+        TypeError: there are no words for this kind; a test walks all of them.
+    """
+    match notice:
+        case RunStarted():
+            return _message(_run_started(notice))
+        case RunEnded():
+            return _run_ended(notice)
+        case ReservationReleased():
+            return _message(_released(notice))
+        case EndsSoon():
+            return _message(*_ends_soon(notice))
+        case HostSilent():
+            return _message(_host_silent(notice))
+        case HostBack():
+            host = safe(notice.host_name, 100)
+            return _message(f":electric_plug: {host} answers again; {_number(notice)} goes on.")
+        case _:
+            raise TypeError(f"no words for notice {notice.kind!r}")
+
+
+def _message(*lines: str, more: tuple[Block, ...] = ()) -> Card:
+    shown = [line for line in lines if line]
+    return Card(clip(shown[0], FALLBACK_CHARS), (section("\n".join(shown)), *more))
+
+
+def _number(notice: Notice) -> str:
+    return f"R{notice.reservation_id}"
+
+
+def _run_started(notice: RunStarted) -> str:
+    place = f"{safe(notice.host_name, 100)}: {gpu_names_text(notice.gpu_names)}"
+    return f":rocket: The training of {_number(notice)} started on {place}."
+
+
+def _run_ended(notice: RunEnded) -> Card:
+    emoji, words = end_words(notice.state)
+    done = f"{notice.epochs_done}/{count_text(notice.epochs, 'epoch')}" if notice.epochs else ""
+    if notice.duration_s is not None:
+        done += f" in {duration_text(timedelta(seconds=notice.duration_s))}"
+    facts = " · ".join(part for part in (done.strip(), metrics_words(notice.metrics)) if part)
+    headline = f"{emoji} *The training of {_number(notice)} {_verb(notice.state, words)}*"
+    succeeded = notice.state == RunState.SUCCEEDED
+    cause = "" if succeeded else cause_words(notice.cause)
+    why = ": ".join(part for part in (cause, safe(notice.detail, 600)) if part)
+    tail = () if succeeded else tuple(log_tail_blocks(notice.log_tail))
+    return _message(headline, facts, why, more=tail)
+
+
+def _verb(state: str, words: str) -> str:
+    return words if state in (RunState.SUCCEEDED, RunState.FAILED) else f"was {words}"
+
+
+def _released(notice: ReservationReleased) -> str:
+    done = "released" if notice.was_running else "cancelled"
+    emoji = ":unlock:" if notice.was_running else ":heavy_minus_sign:"
+    reason = f" Reason: {safe(notice.reason, 400)}" if notice.reason.strip() else ""
+    return f"{emoji} {person(notice.by_slack_id)} {done} {_number(notice)}.{reason}"
+
+
+def _ends_soon(notice: EndsSoon) -> tuple[str, ...]:
+    left = count_text(notice.minutes, "minute")
+    first = (
+        f":alarm_clock: {person(notice.holder_slack_id)}, {_number(notice)} ends in {left},"
+        f" at {slack_time(notice.ends_at)}."
+    )
+    finishes_at = notice.run_finishes_at
+    if finishes_at is None:
+        return (first,)
+    if finishes_at <= notice.ends_at:
+        return first, f"Its training should be done before that, {slack_date(finishes_at)}."
+    late = duration_text(finishes_at - notice.ends_at)
+    return (
+        first,
+        f":warning: Its training would be done {late} later. At the end of the window it saves a"
+        " checkpoint and stops.",
+    )
+
+
+def _host_silent(notice: HostSilent) -> str:
+    return (
+        f":warning: {safe(notice.host_name, 100)} has not answered since"
+        f" {slack_date(notice.last_seen_at)}. The training of {_number(notice)} may well go on;"
+        " it is told here when the host is back."
+    )

@@ -1,0 +1,276 @@
+"""The card of a reservation, which is the card of its run too.
+
+One message per reservation, edited in place: at most six lines, then the plot, then the one
+button that makes sense in its state.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.domain.priority import Priority
+from bot.domain.states import ReservationState, RunState
+from bot.domain.views import ReservationView, RunView
+from bot.slack.blocks.card import Card
+from bot.slack.blocks.run_words import (
+    cause_words,
+    end_words,
+    losses_words,
+    metrics_words,
+    progress_bar,
+    spec_words,
+)
+from bot.slack.blocks.text import (
+    Block,
+    actions,
+    button,
+    clip,
+    confirm_dialog,
+    count_text,
+    duration_text,
+    file_image,
+    gpu_list,
+    person,
+    safe,
+    section,
+    slack_date,
+    window_text,
+)
+
+CANCEL_ACTION = "reservation.cancel"
+"""The ``action_id`` of every button that gives a reservation up; its value is the number."""
+
+MOST_LINES = 6
+FALLBACK_CHARS = 1000
+
+
+def reservation_card(view: ReservationView, now: datetime) -> Card:
+    """Return the card of a reservation as it stands at ``now``."""
+    emoji, words = _headline(view)
+    lines = [
+        f"{emoji} *R{view.reservation_id} · {words}* · {_holder(view)}",
+        f"{_gpus(view)} · {window_text(view.window)}",
+        *_body(view, now),
+    ]
+    blocks = [section("\n".join(lines[:MOST_LINES])), *_plot(view)]
+    click = _button(view)
+    if click is not None:
+        blocks.append(actions([click]))
+    return Card(_fallback(view, words), tuple(blocks))
+
+
+def _headline(view: ReservationView) -> tuple[str, str]:
+    match view.state:
+        case ReservationState.BOOKED:
+            return ":calendar:", "booked"
+        case ReservationState.CANCELLED:
+            return ":heavy_minus_sign:", "cancelled"
+        case ReservationState.RELEASING:
+            stopping = view.run is not None and not view.run.state.is_over
+            words = "stopping, saving a checkpoint" if stopping else "being released"
+            return ":hourglass_flowing_sand:", words
+    if view.run is not None and _has_begun(view.run):
+        return _run_headline(view.run)
+    if view.state is ReservationState.ACTIVE:
+        waits = view.run is not None
+        return (
+            (":hourglass_flowing_sand:", "waiting for the host")
+            if waits
+            else (":large_green_circle:", "active")
+        )
+    released = _was_released(view)
+    return ":white_check_mark:", "released" if released else "over"
+
+
+def _run_headline(run: RunView) -> tuple[str, str]:
+    if run.state.is_over:
+        return end_words(run.state)
+    if run.state is RunState.STOPPING:
+        return ":hourglass_flowing_sand:", "stopping, saving a checkpoint"
+    if not run.host_online:
+        waits = "waiting for the host" if run.state is RunState.STARTING else "host is silent"
+        return ":warning:", waits
+    if run.state is RunState.STARTING:
+        return ":hourglass_flowing_sand:", "starting"
+    loading = run.progress.epoch == 0
+    return ":large_green_circle:", "loading model and data" if loading else "running"
+
+
+def _has_begun(run: RunView) -> bool:
+    """A run that was never handed to a host says nothing that its reservation does not."""
+    return run.state not in (RunState.WAITING, RunState.CANCELLED)
+
+
+def _was_released(view: ReservationView) -> bool:
+    return bool(view.end_reason) or (view.ended_at is not None and view.ended_at < view.window.end)
+
+
+def _holder(view: ReservationView) -> str:
+    priority = view.priority.value.upper()
+    if view.preemptible and view.priority is not Priority.P2:
+        priority += ", preemptible"
+    return f"{person(view.holder_slack_id)}, {safe(view.team_name, 60)} · {priority}"
+
+
+def _gpus(view: ReservationView) -> str:
+    noun = "simulated GPU" if view.simulated else "GPU"
+    models = sorted({gpu.model for gpu in view.gpus})
+    model = f" ({safe(', '.join(models), 80)})" if models and not view.simulated else ""
+    return f"{count_text(view.gpu_count, noun)}{model}: {gpu_list(view.gpus)}"
+
+
+def _body(view: ReservationView, now: datetime) -> list[str]:
+    """Return up to four lines, the most telling ones first."""
+    lines: list[str] = []
+    run = view.run
+    note = f"“{safe(view.note, 200)}”" if view.note.strip() else ""
+    if run is not None:
+        lines.append(" · ".join(part for part in (spec_words(run.spec), note) if part))
+        lines += _run_lines(view, run, now)
+    elif note:
+        lines.append(note)
+    ending = _ending(view)
+    return [*lines[: 3 if ending else 4], *([ending] if ending else [])]
+
+
+def _run_lines(view: ReservationView, run: RunView, now: datetime) -> list[str]:
+    if run.state.is_over:
+        return _end_lines(run)
+    if not _has_begun(run):
+        booked = view.state is ReservationState.BOOKED
+        return ["The training starts by itself at the start of the window."] if booked else []
+    if run.state is RunState.STARTING:
+        return [] if run.host_online else ["The host does not answer; the run starts when it does."]
+    progress = run.progress
+    if progress.epoch == 0:
+        return [_silent_words(run)] if not run.host_online else []
+    lines = [_progress_line(run), _figures_line(run)]
+    if not run.host_online:
+        lines.append(_silent_words(run))
+    elif run.state is RunState.RUNNING and view.state is ReservationState.ACTIVE:
+        lines.append(_time_left(view, run, now))
+    return [line for line in lines if line]
+
+
+def _silent_words(run: RunView) -> str:
+    """Say what is known and no more: the host may have lost its network only."""
+    last = f"epoch {run.progress.epoch} was the last heard of; " if run.progress.epoch else ""
+    return f":warning: The host does not answer: {last}the run may well go on."
+
+
+def _progress_line(run: RunView) -> str:
+    progress = run.progress
+    percent = int(100 * min(1.0, progress.fraction))
+    bar = progress_bar(progress.fraction)
+    return f"{bar} epoch {progress.epoch}/{progress.epochs} · {percent} %"
+
+
+def _figures_line(run: RunView) -> str:
+    parts = (metrics_words(run.metrics, most=2), losses_words(run.losses))
+    return " · ".join(part for part in parts if part)
+
+
+def _time_left(view: ReservationView, run: RunView, now: datetime) -> str:
+    finishes_at = run.finishes_at
+    left = finishes_at - now if finishes_at is not None else run.progress.left
+    if left is None:
+        return ""
+    if finishes_at is None:
+        finishes_at = now + left
+    line = f"about {duration_text(max(left, timedelta()))} left, done {slack_date(finishes_at)}"
+    if finishes_at > view.window.end:
+        late = duration_text(finishes_at - view.window.end)
+        line += f" · :warning: {late} after the end of the window"
+    return line
+
+
+def _end_lines(run: RunView) -> list[str]:
+    if run.state is RunState.CANCELLED:
+        return []
+    if run.started_at is None and not run.progress.epoch and not run.end_detail.strip():
+        return ["The training never started."]
+    done = f"{run.progress.epoch}/{run.progress.epochs} epochs"
+    if run.started_at is not None and run.ended_at is not None:
+        done += f" in {duration_text(run.ended_at - run.started_at)}"
+    figures = metrics_words(run.metrics)
+    lines = [" · ".join(part for part in (done, figures) if part)]
+    if run.state is RunState.FAILED:
+        detail = safe(run.end_detail, 400)
+        reason = ": ".join(part for part in (cause_words(run.end_cause), detail) if part)
+        lines.append(f"{reason or 'the cause is not known'} · last log lines in the thread")
+    elif run.state is not RunState.SUCCEEDED and run.end_detail.strip():
+        lines.append(safe(run.end_detail, 400))
+    return lines
+
+
+def _ending(view: ReservationView) -> str:
+    """Return one line about how the reservation itself was given up, if it was."""
+    given_up = view.state.is_over or view.state is ReservationState.RELEASING
+    if not given_up:
+        return ""
+    reason = f"Reason: {safe(view.end_reason, 300)}" if view.end_reason.strip() else ""
+    when = ""
+    if view.ended_at is not None and view.state.is_over and _was_released(view):
+        verb = "Cancelled" if view.state is ReservationState.CANCELLED else "Released"
+        when = f"{verb} {slack_date(view.ended_at)}"
+    return " · ".join(part for part in (when, reason) if part)
+
+
+def _plot(view: ReservationView) -> list[Block]:
+    run = view.run
+    if run is None or not run.plot_file_id:
+        return []
+    alt_text = f"Training curves of R{view.reservation_id}: losses and metrics by epoch"
+    return [file_image(run.plot_file_id, alt_text)]
+
+
+def _button(view: ReservationView) -> Block | None:
+    """Return the one button that gives the reservation up, with a dialog that names the effect."""
+    count = count_text(view.gpu_count, "GPU")
+    if view.state is ReservationState.BOOKED:
+        effect = f"Frees {count} for the booked {duration_text(view.window.length)}."
+        if view.run is not None:
+            effect += " The training does not start."
+        return _give_up(view, "Cancel", f"Cancel R{view.reservation_id}?", effect)
+    run = view.run
+    if view.state is not ReservationState.ACTIVE or (
+        run is not None and run.state is RunState.STOPPING
+    ):
+        return None
+    if run is None or run.state.is_over:
+        effect = f"{count} become free for others now."
+        return _give_up(view, "Release", f"Release R{view.reservation_id}?", effect)
+    title = f"Stop and release R{view.reservation_id}?"
+    return _give_up(view, "Stop & release", title, f"{_stop_effect(run)} Then {count} become free.")
+
+
+def _stop_effect(run: RunView) -> str:
+    if run.state is RunState.WAITING:
+        return "The training does not start."
+    if run.progress.epoch == 0:
+        return "Stops the training before its first epoch is done."
+    epochs = run.progress.epochs
+    current = min(run.progress.epoch + 1, epochs)
+    return f"Stops epoch {current}/{epochs}; a checkpoint is saved first."
+
+
+def _give_up(view: ReservationView, label: str, title: str, effect: str) -> Block:
+    dialog = confirm_dialog(title, effect, label, "Keep it", style="danger")
+    value = str(view.reservation_id)
+    return button(label, CANCEL_ACTION, value, style="danger", confirm=dialog)
+
+
+def _fallback(view: ReservationView, words: str) -> str:
+    """Return the card as one sentence, for notifications and screen readers."""
+    noun = "simulated GPU" if view.simulated else "GPU"
+    parts = [
+        f"R{view.reservation_id} {words}: {count_text(view.gpu_count, noun)}"
+        f" of {safe(view.holder_name, 80)}, {window_text(view.window)}"
+    ]
+    run = view.run
+    if run is not None and run.progress.epoch:
+        parts.append(f"epoch {run.progress.epoch} of {run.progress.epochs}")
+        parts.append(metrics_words(run.metrics, most=1))
+    if run is not None and run.state is RunState.FAILED:
+        parts.append(cause_words(run.end_cause))
+    return clip(", ".join(part for part in parts if part), FALLBACK_CHARS)
