@@ -18,10 +18,6 @@ T = TypeVar("T")
 POLL_S = 0.02
 
 
-class NotThere(Exception):
-    """What a person wanted to click or fill in is not on their screen."""
-
-
 class SandboxClient:
     """Acts as any person of the stand-in's workspace, and breaks things on purpose.
 
