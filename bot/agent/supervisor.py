@@ -1,0 +1,256 @@
+"""Makes what runs on this host what should run on it, and remembers what has run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.agent.attempt import Attempt
+from bot.agent.attempt_record import AttemptRecord, SavedCheckpoint
+from bot.agent.forgetting import forget
+from bot.agent.reconcile_plan import (
+    Action,
+    EndUnstarted,
+    Kill,
+    Renew,
+    Start,
+    StopSoftly,
+    plan,
+)
+from bot.agent.run_paths import SpecRefused
+from bot.agent.state_dir import StateDir
+from bot.agent.trainer_job import TrainerSetup, prepare_launch
+from bot.agent.trainer_process import TrainerProcess
+from bot.protocol.messages import (
+    AttemptObservation,
+    AttemptState,
+    DesiredAttempt,
+    DesiredState,
+    EndCause,
+    GpuInventory,
+    ReportResponse,
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """Level-triggered: it acts on states, never on messages, and may be asked at any time.
+
+    Not safe for threads; the agent calls it from its event loop only.
+    """
+
+    def __init__(
+        self,
+        state_dir: StateDir,
+        setup: TrainerSetup,
+        *,
+        margin_s: float,
+        largest_weights_mib: int,
+        retention: timedelta,
+    ) -> None:
+        self._state_dir = state_dir
+        self._setup = setup
+        self._margin_s = margin_s
+        self._largest_weights_mib = largest_weights_mib
+        self._retention = retention
+        self._attempts: dict[int, Attempt] = {}
+        self._unrecorded: set[int] = set()
+        self._gpus: Mapping[str, GpuInventory] = {}
+        self._desired: DesiredState | None = None
+        self._server_offset_s = 0.0
+
+    def set_inventory(self, gpus: Iterable[GpuInventory]) -> None:
+        """Replace what is known of the host's GPUs."""
+        self._gpus = {gpu.uuid: gpu for gpu in gpus}
+
+    def adopt(self, now: datetime) -> None:
+        """Take up what an earlier agent has left: its records and its running trainers."""
+        records = self._state_dir.load()
+        self._unrecorded = self._state_dir.unrecorded(records)
+        for record in sorted(records.values(), key=lambda one: one.accepted_at):
+            self._server_offset_s = record.server_offset_s
+            attempt = self._remember(record)
+            if attempt.live and not attempt.take_up():
+                self._launch(attempt, now)  # the last agent died before it had started it
+            elif record.end is not None and record.forgotten_at is None:
+                attempt.read_events()
+
+    def accept(self, desired: DesiredState, now: datetime) -> None:
+        """Take ``desired`` as what should be from now on; it is acted on by `reconcile`."""
+        self._desired = desired
+        self._server_offset_s = (desired.server_time - now).total_seconds()
+
+    def reconcile(self, now: datetime) -> bool:
+        """Look at every training, do what is due, and tell whether there is something to report.
+
+        Doing it again at once changes nothing.
+        """
+        changed = False
+        for attempt in self._attempts.values():
+            if attempt.live:
+                changed |= attempt.look(now)
+        actions = plan(
+            self._desired,
+            [attempt.known() for attempt in self._attempts.values()],
+            now,
+            margin_s=self._margin_s,
+            server_offset_s=self._server_offset_s,
+        )
+        for action in actions:
+            self._act(action, now)
+        self._clear_unrecorded()
+        self._forget_where_due(now)
+        return changed or bool(actions)
+
+    def _act(self, action: Action, now: datetime) -> None:
+        match action:
+            case Start():
+                self._start(action.desired, now)
+            case EndUnstarted():
+                attempt = self._take_on(action.desired, now)
+                attempt.end_unstarted(action.cause, action.detail, now)
+            case Renew():
+                attempt = self._attempts[action.desired.attempt_id]
+                attempt.renew(action.desired, self._server_offset_s)
+            case StopSoftly():
+                attempt = self._attempts[action.attempt_id]
+                attempt.stop_softly(action.reason, now, by_agent=action.by_agent)
+            case Kill():
+                self._attempts[action.attempt_id].kill(now)
+
+    def _start(self, desired: DesiredAttempt, now: datetime) -> None:
+        attempt = self._take_on(desired, now)
+        # A folder without a record: it was lost, and the training may be running.
+        if desired.attempt_id in self._unrecorded:
+            self._unrecorded.discard(desired.attempt_id)
+            if attempt.take_up():
+                return
+        self._launch(attempt, now)
+
+    def _take_on(self, desired: DesiredAttempt, now: datetime) -> Attempt:
+        record = AttemptRecord(
+            desired=desired, accepted_at=now, server_offset_s=self._server_offset_s
+        )
+        self._state_dir.save(record)  # before there is a process, so that none goes unrecorded
+        return self._remember(record)
+
+    def _remember(self, record: AttemptRecord) -> Attempt:
+        attempt = Attempt(record, self._state_dir, self._largest_weights_mib)
+        self._attempts[record.attempt_id] = attempt
+        return attempt
+
+    def _launch(self, attempt: Attempt, now: datetime) -> None:
+        desired = attempt.record.desired
+        checkpoint = self._newest_checkpoint(desired)
+        mark = self._state_dir.mark(desired.attempt_id)
+        try:
+            launch = prepare_launch(
+                desired, attempt.files, mark, self._setup, self._gpus, checkpoint
+            )
+        except SpecRefused as refusal:
+            attempt.end_unstarted(EndCause.REFUSED, str(refusal), now)
+            return
+        except OSError as error:
+            attempt.end_unstarted(EndCause.CRASHED, f"This host cannot prepare it: {error}", now)
+            return
+        given = attempt.files.resume_from
+        if checkpoint is not None and given.exists():
+            attempt.save(checkpoint=SavedCheckpoint(path=str(given), epoch=checkpoint.epoch))
+        attempt.launch(launch, now)
+
+    def _newest_checkpoint(self, desired: DesiredAttempt) -> SavedCheckpoint | None:
+        earlier = [
+            attempt
+            for attempt in self._attempts.values()
+            if attempt.record.desired.run_id == desired.run_id
+            and attempt.record.attempt_id != desired.attempt_id
+        ]
+        earlier.sort(key=lambda one: (one.record.desired.fence, one.record.attempt_id))
+        for attempt in reversed(earlier):
+            checkpoint = attempt.checkpoint()
+            if checkpoint is not None:
+                return checkpoint
+        return None
+
+    def _clear_unrecorded(self) -> None:
+        """Kill and discard trainings whose record is lost and that nobody wants any more."""
+        if self._desired is None:
+            return
+        wanted = {one.attempt_id for one in self._desired.attempts}
+        for attempt_id in sorted(self._unrecorded - wanted):
+            process = TrainerProcess.find(None, self._state_dir.mark(attempt_id))
+            if process.kill() == 0:
+                _log.warning("unrecorded_attempt_discarded", attempt_id=attempt_id)
+                self._state_dir.discard(attempt_id)
+                self._unrecorded.discard(attempt_id)
+
+    def _forget_where_due(self, now: datetime) -> None:
+        for attempt in list(self._attempts.values()):
+            record = attempt.record
+            if record.forgotten_at is None:
+                if record.forget_asked and not record.pending_uploads:
+                    forget(attempt, self._state_dir, now)
+            elif now - record.forgotten_at > self._retention and not self._is_listed(attempt):
+                self._state_dir.delete(record.attempt_id)
+                del self._attempts[record.attempt_id]
+
+    def _is_listed(self, attempt: Attempt) -> bool:
+        if self._desired is None:
+            return True
+        return any(one.attempt_id == attempt.record.attempt_id for one in self._desired.attempts)
+
+    def observations(self) -> tuple[AttemptObservation, ...]:
+        """Return the whole truth, for a report.
+
+        A forgotten attempt is told of again for as long as it is desired: it is over, whatever
+        has become of the first report.
+        """
+        return tuple(
+            attempt.observe()
+            for attempt in self._attempts.values()
+            if attempt.record.forgotten_at is None
+            or (self._desired is not None and self._is_listed(attempt))
+        )
+
+    def acknowledge(self, response: ReportResponse, reported: Sequence[AttemptObservation]) -> bool:
+        """Take note of what the control plane has stored of ``reported``.
+
+        Returns:
+            Whether there is more to report at once.
+        """
+        receipts = {receipt.attempt_id: receipt for receipt in response.receipts}
+        for observation in reported:
+            attempt = self._attempts.get(observation.attempt_id)
+            if attempt is None or attempt.record.forgotten_at is not None:
+                continue
+            receipt = receipts.get(observation.attempt_id)
+            is_ended = observation.state is AttemptState.ENDED
+            if receipt is not None:
+                attempt.view.acknowledge(receipt.acknowledged_epoch)
+                attempt.stale = attempt.stale or receipt.stale
+            elif is_ended and self._desired is not None and not self._is_listed(attempt):
+                attempt.drop(everything=True)  # nobody knows of it any more
+                continue
+            if receipt is not None and is_ended and (receipt.forget or receipt.stale):
+                attempt.drop(everything=receipt.stale)
+        return any(attempt.has_backlog() for attempt in self._attempts.values())
+
+    def ended(self) -> tuple[Attempt, ...]:
+        """Return the attempts that are over and have artifacts to be sent."""
+        return tuple(one for one in self._attempts.values() if one.record.pending_uploads)
+
+    def pids_by_gpu(self) -> dict[str, tuple[int, ...]]:
+        """Return which trainers hold which GPU."""
+        return {
+            uuid: (attempt.record.leader.pid,)
+            for attempt in self._attempts.values()
+            if attempt.live and attempt.record.leader is not None
+            for uuid in attempt.record.desired.gpu_uuids
+        }
+
+    def has_live(self) -> bool:
+        """Tell whether something runs that wants looking at often."""
+        return any(attempt.live for attempt in self._attempts.values())
