@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.ports.clock import Clock
 from bot.slack.outbound.send_budget import MethodClass
-from bot.slack.outbound.slack_calls import SlackCalls
+from bot.slack.outbound.slack_calls import Call, SlackCalls
 
 EVENT_TYPE = "berth_delivery"
 
@@ -75,15 +75,11 @@ class DeliverySearch:
         self, channel_id: str, thread_ts: str | None
     ) -> AsyncIterator[Mapping[str, Any]]:
         client = self._calls.client
-        place = (
-            {"channel": channel_id}
-            if thread_ts is None
-            else {
-                "channel": channel_id,
-                "ts": thread_ts,
-            }
-        )
-        method = client.conversations_history if thread_ts is None else client.conversations_replies
+        place = {"channel": channel_id}
+        method: Call = client.conversations_history
+        if thread_ts is not None:
+            place["ts"] = thread_ts
+            method = client.conversations_replies
         oldest = (self._clock.now() - self._look_back).timestamp()
         cursor = ""
         for _ in range(self._MOST_PAGES):

@@ -1,0 +1,1 @@
+"""Working stand-ins for the ports, for tests of what uses them."""

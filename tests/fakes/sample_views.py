@@ -1,0 +1,98 @@
+"""Reservations and runs as they might be, for tests of what shows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.holdings import GpuOnHost
+from bot.domain.notices import (
+    EndsSoon,
+    HostBack,
+    HostSilent,
+    Notice,
+    ReservationReleased,
+    RunEnded,
+    RunStarted,
+)
+from bot.domain.priority import Priority
+from bot.domain.progress import Progress
+from bot.domain.run_spec import TrainingSpec
+from bot.domain.states import ReservationState, RunState
+from bot.domain.time_window import TimeWindow
+from bot.domain.views import ReservationView, RunView
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+WINDOW = TimeWindow(START, START + timedelta(hours=8))
+SPEC = TrainingSpec(model="yolov8l", data="coco128.yaml", epochs=100)
+
+
+def some_gpus(
+    count: int = 4, host: str = "host1", model: str = "NVIDIA A100"
+) -> tuple[GpuOnHost, ...]:
+    """Return the first GPUs of one host."""
+    return tuple(GpuOnHost(index + 1, 1, index, host, model) for index in range(count))
+
+
+def a_run(state: RunState = RunState.RUNNING, *, epoch: int = 41, **changes: Any) -> RunView:
+    """Return a run of 100 epochs, ``epoch`` of them done."""
+    given: dict[str, Any] = {
+        "run_id": 7,
+        "spec": SPEC,
+        "state": state,
+        "progress": Progress(epoch, 100, timedelta(hours=3) if epoch else None),
+        "losses": {"box_loss": 1.1234, "cls_loss": 0.98, "dfl_loss": 1.3} if epoch else {},
+        "metrics": {"map50": 0.7123, "map50_95": 0.5} if epoch else {},
+        "started_at": START + timedelta(minutes=1),
+        "finishes_at": START + timedelta(hours=5) if epoch else None,
+    }
+    return RunView(**(given | changes))
+
+
+def a_reservation(
+    state: ReservationState = ReservationState.BOOKED, **changes: Any
+) -> ReservationView:
+    """Return reservation R12 of four GPUs for eight hours from `START`."""
+    given: dict[str, Any] = {
+        "reservation_id": 12,
+        "version": 1,
+        "state": state,
+        "holder_slack_id": "U0ALICE",
+        "holder_name": "Alice",
+        "team_name": "Vision",
+        "priority": Priority.P2,
+        "preemptible": True,
+        "gpus": some_gpus(),
+        "window": WINDOW,
+    }
+    return ReservationView(**(given | changes))
+
+
+def sample_notices() -> tuple[Notice, ...]:
+    """Return at least one notice of every kind."""
+    ends_at = WINDOW.end
+    return (
+        RunStarted(12, 7, "host1", ("gpu0@host1", "gpu1@host1")),
+        RunEnded(
+            12, 7, "succeeded", "succeeded", metrics={"map50": 0.71}, epochs_done=100, epochs=100
+        ),
+        RunEnded(
+            12,
+            7,
+            "failed",
+            "out_of_memory",
+            "CUDA out of memory at batch 64.",
+            ("epoch 3", "torch.OutOfMemoryError: ```CUDA``` <!channel>"),
+            epochs_done=3,
+            epochs=100,
+            duration_s=754.0,
+        ),
+        RunEnded(12, 7, "host_lost", "host_lost"),
+        ReservationReleased(12, "U0ALICE", "done early", was_running=True),
+        ReservationReleased(12, "U0BOB", "", was_running=False),
+        EndsSoon(12, "U0ALICE", 30, ends_at),
+        EndsSoon(12, "U0ALICE", 60, ends_at, ends_at - timedelta(minutes=5)),
+        EndsSoon(12, "U0ALICE", 60, ends_at, ends_at + timedelta(minutes=95)),
+        HostSilent(12, "host1", START),
+        HostBack(12, "host1"),
+    )
