@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store import claim_guard, tables
+from bot.store import claim_guard, tables, wakeups
 from bot.store.failures import is_claim_overlap, is_worth_retrying, translate
 
 T = TypeVar("T")
@@ -63,8 +63,8 @@ def _tune_sqlite(engine: Engine) -> None:
 class Database:
     """Runs use cases, each in one transaction.
 
-    ``on_commit`` listeners are called after every writing commit, from the thread that made it:
-    the clockwork learns from them that there may be something to do.
+    ``on_commit`` listeners are called after a commit that set a timer or wrote to the outbox, from
+    the thread that made it: the clockwork learns from them that there may be something to do.
     """
 
     engine: Engine
@@ -89,8 +89,9 @@ class Database:
                     raise translate(error) from error
                 time.sleep(random.uniform(0, LONGEST_PAUSE_S * attempt / ATTEMPTS))  # noqa: S311 - jitter, not a secret
             else:
-                for listener in self.on_commit:
-                    listener()
+                if wakeups.is_marked(session):
+                    for listener in self.on_commit:
+                        listener()
                 return result
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from bot.store import wakeups
 from bot.store.tables import CardRow, OutboxRow
 
 PENDING, SENT, DEAD = "pending", "sent", "dead"
@@ -57,6 +58,7 @@ def add(
     now: datetime,
 ) -> None:
     """Put a message at the end of its lane."""
+    wakeups.mark(session)
     session.add(
         OutboxRow(
             lane=lane,
@@ -76,6 +78,7 @@ def add_card_refresh(
 
     One that is being sent now may show the state of before, so that another is added behind it.
     """
+    wakeups.mark(session)
     waiting = session.scalar(
         select(OutboxRow).where(
             OutboxRow.state == PENDING,

@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from bot.store import wakeups
 from bot.store.tables import TimerRow
 
 
@@ -25,6 +26,7 @@ class DueTimer:
 
 def arm(session: Session, kind: str, subject_id: int, due_at: datetime) -> None:
     """Set the timer of that kind and subject, new or again. Idempotent."""
+    wakeups.mark(session)
     row = session.scalar(
         select(TimerRow).where(TimerRow.kind == kind, TimerRow.subject_id == subject_id)
     )

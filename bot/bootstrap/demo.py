@@ -1,0 +1,261 @@
+"""The demo: a Slack stand-in, the control plane and one agent, each a process of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import httpx
+import psutil
+from rich.console import Console
+
+from bot.bootstrap.demo_story import play_story
+from bot.sandbox.client import SandboxClient
+from bot.sandbox.data.shapes_dataset import write_shapes_dataset
+from bot.sandbox.options import StandInOptions
+from bot.store import schema
+from bot.store.database import open_engine
+
+MARKER = "this-is-a-berth-demo"
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+TRAIN_IMAGES, VALIDATION_IMAGES, IMAGE_PX = 48, 24, 64
+EPOCHS = 8
+
+terminal = Console(highlight=False)
+
+
+@dataclass
+class DemoProcesses:
+    """The processes of one demo, and their logs."""
+
+    folder: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, *arguments: str, environment: Mapping[str, str]) -> None:
+        """Start ``berth ARGUMENTS``; what it prints goes to ``NAME.log`` in the folder."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "bot", *arguments],
+                env={**_own_environment(), **environment},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the demo, which then stops them in order
+            )
+
+    def dead(self) -> str | None:
+        """Return the name of a process that has ended, or None."""
+        return next(
+            (name for name, each in self.processes.items() if each.poll() is not None), None
+        )
+
+    def stop(self) -> None:
+        """Stop all, and the trainings that the agent would otherwise leave running."""
+        trainings = [child for each in self.processes.values() for child in _children(each.pid)]
+        for process in reversed(list(self.processes.values())):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for training in trainings:
+            _signal(training, signal.SIGKILL)
+        for process in self.processes.values():
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
+
+
+def _own_environment() -> dict[str, str]:
+    """Return this environment without settings that would lead the demo elsewhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
+
+
+class DemoFailed(Exception):
+    """The demo could not be started; the message says why."""
+
+
+def run_demo(folder: Path, *, port: int, script: bool) -> int:
+    """Run the demo until Ctrl-C, or play the story and return 0 only if it was true."""
+    started = time.monotonic()
+    try:
+        with demo(folder.resolve(), port=0 if script else port) as address:
+            terminal.print(f"Ready in {time.monotonic() - started:.1f} s.")
+            if script:
+                with SandboxClient(address) as people:
+                    return play_story(people, terminal, epochs=EPOCHS)
+            _introduce(address)
+            _wait_for_interrupt()
+    except DemoFailed as failure:
+        terminal.print(str(failure), style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        terminal.print("\nStopped.")
+    return 0
+
+
+def _introduce(address: str) -> None:
+    terminal.print(f"\n  Open  [bold]{address}[/bold]\n", soft_wrap=True)
+    terminal.print("  You are Alice in #gpu. Try:  /gpu reserve 1 now 2h train")
+    terminal.print("  Then be Bob (top left):      /gpu reserve 2 now 2h")
+    terminal.print("  Ctrl-C stops everything.\n")
+
+
+def _wait_for_interrupt() -> None:
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    terminal.print("Stopping …")
+
+
+@contextmanager
+def demo(folder: Path, *, port: int) -> Iterator[str]:
+    """Run a demo in ``folder`` and yield the address of its console.
+
+    Raises:
+        DemoFailed: a process did not come up, or the folder holds something else.
+    """
+    # Blocked here and taken by `sigwait`: Ctrl-C must not interrupt the orderly stop.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    _prepare(folder)
+    console_port = port or _free_port()
+    processes = DemoProcesses(folder)
+    try:
+        yield _start(processes, folder, console_port)
+    finally:
+        processes.stop()
+
+
+def _prepare(folder: Path) -> None:
+    if folder.exists():
+        if not (folder / MARKER).exists() and any(folder.iterdir()):
+            raise DemoFailed(f"{folder} holds something else than a demo; name another --folder.")
+        shutil.rmtree(folder)
+    (folder / "models").mkdir(parents=True)
+    (folder / MARKER).touch()
+    write_shapes_dataset(
+        folder / "data" / "shapes",
+        train_images=TRAIN_IMAGES,
+        val_images=VALIDATION_IMAGES,
+        image_px=IMAGE_PX,
+        seed=7,
+    )
+    tiny = files("bot.sandbox.data").joinpath("tiny.yaml").read_text()
+    (folder / "models" / "tiny.yaml").write_text(tiny)
+    engine = open_engine(_database_url(folder))
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+def _database_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'berth.db'}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _start(processes: DemoProcesses, folder: Path, console_port: int) -> str:
+    control_port = _free_port()
+    address = f"http://127.0.0.1:{console_port}"
+    control = f"http://127.0.0.1:{control_port}"
+    token = secrets.token_urlsafe(24)
+    # All three at once: each waits for the others by itself, as it would in real life.
+    processes.start("sandbox", "sandbox", "--port", str(console_port), environment={})
+    processes.start(
+        "serve", "serve", environment=serve_environment(folder, address, control_port, token)
+    )
+    processes.start("agent", "agent", environment=agent_environment(folder, control, token))
+    _wait_until_ready(processes, address, control)
+    return address
+
+
+def serve_environment(folder: Path, slack: str, port: int, agent_token: str) -> dict[str, str]:
+    """Return the settings of the demo's control plane."""
+    stand_in = StandInOptions()
+    return {
+        "BERTH_DATABASE_URL": _database_url(folder),
+        "BERTH_ARTIFACTS_URL": str(folder / "artifacts"),
+        "BERTH_LISTEN_PORT": str(port),
+        "BERTH_SLACK_API_URL": f"{slack}/api/",
+        "BERTH_SLACK_BOT_TOKEN": stand_in.bot_token,
+        "BERTH_SLACK_APP_TOKEN": stand_in.app_token,
+        "BERTH_DEFAULT_CHANNEL": "C0GPU",
+        "BERTH_ENROL_AGENT_TOKEN": agent_token,
+        "BERTH_RUN_MODEL": "tiny.yaml",
+        "BERTH_RUN_DATA": "shapes/data.yaml",
+        "BERTH_RUN_EPOCHS": str(EPOCHS),
+        "BERTH_RUN_IMGSZ_PX": str(IMAGE_PX),
+        "BERTH_RUN_BATCH": "8",
+        "BERTH_PROGRESS_EDIT_INTERVAL_S": "2",
+        "BERTH_HEARTBEAT_S": "2",
+        "BERTH_LOG_FORMAT": "console",
+    }
+
+
+def agent_environment(folder: Path, control_plane: str, token: str) -> dict[str, str]:
+    """Return the settings of the demo's agent."""
+    return {
+        "BERTH_AGENT_CONTROL_PLANE_URL": control_plane,
+        "BERTH_AGENT_TOKEN": token,
+        "BERTH_AGENT_HOST_NAME": "host1",
+        "BERTH_AGENT_STATE_DIR": str(folder / "agent"),
+        "BERTH_AGENT_MODEL_ROOTS": f'["{folder / "models"}"]',
+        "BERTH_AGENT_DATA_ROOTS": f'["{folder / "data"}"]',
+        "BERTH_AGENT_LOG_FORMAT": "console",
+    }
+
+
+def _wait_until_ready(processes: DemoProcesses, slack: str, control: str) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        dead = processes.dead()
+        if dead is not None:
+            raise DemoFailed(_last_words(processes.folder, dead))
+        if _is_ready(slack, control):
+            return
+        time.sleep(0.1)
+    raise DemoFailed(
+        f"Not ready within {START_TIMEOUT_S:.0f} s; see the logs in {processes.folder}."
+    )
+
+
+def _last_words(folder: Path, name: str) -> str:
+    log = (folder / f"{name}.log").read_text(errors="replace").strip().splitlines()
+    return "\n".join([f"berth {name} ended; its last words:", *log[-15:]])
+
+
+def _is_ready(slack: str, control: str) -> bool:
+    try:
+        with httpx.Client(timeout=2, trust_env=False) as http:
+            state = http.get(f"{slack}/console/state", params={"user": "U0ALICE"}).json()
+            ready = http.get(f"{control}/readyz").json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return bool(state.get("bot_connected")) and bool(ready.get("gpus"))

@@ -1,0 +1,1 @@
+"""The command ``berth``. Each command loads only its own process: an agent host has no database."""

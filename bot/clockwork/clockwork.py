@@ -1,0 +1,74 @@
+"""The clock of the control plane."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.clockwork.deliveries import DeliveryRound
+from bot.clockwork.timers import fire_due
+from bot.clockwork.wheel import Wheel
+from bot.ports.artifact_store import ArtifactStore
+from bot.ports.clock import Clock
+from bot.ports.messenger import Messenger
+from bot.ports.use_cases import UseCaseRunner
+from bot.services import outbox, upkeep
+
+
+class Clockwork:
+    """Turns two wheels: due timers and the outbox.
+
+    ``owner`` names this process in leases; any number of replicas may turn side by side.
+    """
+
+    def __init__(
+        self,
+        run: UseCaseRunner,
+        clock: Clock,
+        messenger: Messenger,
+        artifacts: ArtifactStore,
+        owner: str,
+    ) -> None:
+        deliveries = DeliveryRound(run, messenger, artifacts, owner)
+
+        async def fire() -> int:
+            return await fire_due(run, owner)
+
+        async def next_timer_at() -> datetime | None:
+            return await run(upkeep.next_timer_at)
+
+        async def next_delivery_at() -> datetime | None:
+            return await run(outbox.next_delivery_at)
+
+        self._wheels = (
+            Wheel("timers", clock, fire, next_timer_at),
+            Wheel("outbox", clock, deliveries.deliver_due, next_delivery_at),
+        )
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Start turning, in the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        for wheel in self._wheels:
+            wheel.attach(self._scheduler)
+        self._scheduler.start()
+
+    def wake(self) -> None:
+        """Say that there may be something new. May be called from any thread, at any time."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake_wheels)
+
+    def _wake_wheels(self) -> None:
+        if self._scheduler.running:
+            for wheel in self._wheels:
+                wheel.wake()
+
+    async def stop(self) -> None:
+        """Turn no more; what is in flight is taken up by the next start when its lease ends."""
+        self._loop = None
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await asyncio.sleep(0)

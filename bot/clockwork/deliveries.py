@@ -1,0 +1,120 @@
+"""The outbox: claimed, sent outside any transaction, recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from bot.ports.artifact_store import ArtifactStore
+from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
+from bot.ports.use_cases import UseCaseRunner
+from bot.services import outbox
+from bot.services.outbox import Parcel
+from bot.store.outbox import DeliveryKind
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRound:
+    """One round: at most one message of each channel, different channels side by side."""
+
+    run: UseCaseRunner
+    messenger: Messenger
+    artifacts: ArtifactStore
+    owner: str
+
+    async def deliver_due(self) -> int:
+        """Send what is due and return how many messages were taken."""
+        parcels = await self.run(outbox.claim_deliveries, self.owner)
+        await asyncio.gather(*(self._deliver(parcel) for parcel in parcels))
+        return len(parcels)
+
+    async def _deliver(self, parcel: Parcel) -> None:
+        try:
+            await self._send(parcel)
+        except DeliveryFailed as failure:
+            await self._record_failure(parcel, failure)
+        except Exception as error:
+            log.exception("delivery_failed", delivery=parcel.delivery.delivery_id)
+            await self.run(outbox.record_retry, parcel, self.owner, repr(error), None)
+
+    async def _send(self, parcel: Parcel) -> None:
+        if parcel.delivery.kind is DeliveryKind.CARD:
+            await self.run(outbox.record_card, parcel, self.owner, await self._send_card(parcel))
+        elif parcel.delivery.kind is DeliveryKind.PLOT:
+            await self._send_plot(parcel, _address(parcel))
+        elif parcel.notice is not None:
+            await self._send_notice(parcel)
+            await self.run(outbox.record_sent, parcel, self.owner)
+
+    async def _send_card(self, parcel: Parcel) -> CardAddress:
+        if parcel.address is None:
+            return await self.messenger.post_card(
+                parcel.channel_id,
+                parcel.view,
+                delivery_key=parcel.delivery_key,
+                uncertain=parcel.delivery.uncertain,
+            )
+        if not parcel.already_shown:
+            await self.messenger.update_card(parcel.address, parcel.view)
+        return parcel.address
+
+    async def _send_notice(self, parcel: Parcel) -> None:
+        if parcel.notice is None:
+            return
+        key, uncertain = parcel.delivery_key, parcel.delivery.uncertain
+        if parcel.delivery.kind is DeliveryKind.DIRECT:
+            await self.messenger.send_direct(
+                parcel.view.holder_slack_id, parcel.notice, delivery_key=key, uncertain=uncertain
+            )
+        else:
+            await self.messenger.post_in_thread(
+                _address(parcel), parcel.notice, delivery_key=key, uncertain=uncertain
+            )
+
+    async def _send_plot(self, parcel: Parcel, address: CardAddress) -> None:
+        if parcel.artifact_key is None:
+            raise DeliveryFailed("no_artifact", permanent=True)
+        try:
+            content = await asyncio.to_thread(self.artifacts.get, parcel.artifact_key)
+        except FileNotFoundError as error:
+            raise DeliveryFailed("artifact_gone", permanent=True) from error
+        run_id = parcel.view.run.run_id if parcel.view.run else 0
+        file_id = await self.messenger.post_file(
+            address,
+            name=f"run-{run_id}-results.png",
+            title=f"Run {run_id}: losses and metrics by epoch",
+            alt_text=f"Curves of losses and metrics over the epochs of run {run_id}",
+            content=content,
+            delivery_key=parcel.delivery_key,
+            uncertain=parcel.delivery.uncertain,
+        )
+        await self.run(outbox.record_plot, parcel, self.owner, file_id)
+
+    async def _record_failure(self, parcel: Parcel, failure: DeliveryFailed) -> None:
+        log.info(
+            "delivery_refused" if failure.permanent else "delivery_postponed",
+            delivery=parcel.delivery.delivery_id,
+            kind=parcel.delivery.kind.value,
+            why=failure.reason,
+        )
+        if failure.permanent:
+            await self.run(outbox.record_refusal, parcel, self.owner, failure.reason)
+        else:
+            await self.run(
+                outbox.record_retry, parcel, self.owner, failure.reason, failure.retry_after
+            )
+
+
+def _address(parcel: Parcel) -> CardAddress:
+    """Return where the card stands.
+
+    Raises:
+        DeliveryFailed: it stands nowhere, because it could not be posted.
+    """
+    if parcel.address is None:
+        raise DeliveryFailed("no_card", permanent=True)
+    return parcel.address

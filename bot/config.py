@@ -1,0 +1,171 @@
+"""The settings of every process, read once from the environment, all faults named at once.
+
+A setting ``database_url`` of the control plane is the variable ``BERTH_DATABASE_URL``; the agent's
+are ``BERTH_AGENT_...``.  ``docs/settings.md`` lists them; a test compares.
+"""
+
+from __future__ import annotations
+
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.domain.errors import InvalidSetting
+from bot.domain.policy import Policy
+from bot.domain.run_spec import TrainingSpec, check_training_spec
+
+LogFormat = Literal["console", "json"]
+SettingsType = TypeVar("SettingsType", bound=BaseSettings)
+
+
+class DatabaseSettings(BaseSettings):
+    """Where the control plane's database is: all that ``berth migrate`` and ``token`` need."""
+
+    model_config = SettingsConfigDict(env_prefix="BERTH_", extra="ignore", frozen=True)
+
+    database_url: str = Field("sqlite:///berth.db", description="SQLite or PostgreSQL URL")
+
+
+class ServeSettings(DatabaseSettings):
+    """Settings of the control plane, ``berth serve``."""
+
+    artifacts_url: str = Field(
+        "berth-artifacts", description="Folder or fsspec URL where files of runs are kept"
+    )
+    listen_host: str = Field("127.0.0.1", description="Address that agents and browsers reach")
+    listen_port: int = Field(8600, ge=0, le=65535, description="Port; 0 takes a free one")
+    slack_mode: Literal["socket", "http"] = Field(
+        "socket", description="How Slack reaches Berth: Socket Mode, or signed HTTP requests"
+    )
+    slack_bot_token: SecretStr = Field(description="Bot token, xoxb-…")
+    slack_app_token: SecretStr | None = Field(
+        None, description="App-level token, xapp-…, for Socket Mode"
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None, description="Signing secret, for HTTP mode"
+    )
+    slack_api_url: str | None = Field(
+        None, description="Another Slack API than Slack's own, such as the sandbox's"
+    )
+    default_team: str = Field("everyone", description="Team that newcomers join")
+    default_channel: str = Field(
+        description="Id of the channel where the default team's cards stand, C…"
+    )
+    enrol_agent_token: SecretStr | None = Field(
+        None, description="Agent token to accept from the start, besides those made by hand"
+    )
+    run_model: str = Field("yolo11n.yaml", description="Model where a request names none")
+    run_data: str = Field("coco8.yaml", description="Data set where a request names none")
+    run_epochs: int = Field(100, description="Epochs where a request names none")
+    run_imgsz_px: int = Field(640, description="Image size in pixels where a request names none")
+    run_batch: int = Field(16, description="Batch size in images where a request names none")
+    slot_minutes: int = Field(120, description="Length of a slot; must divide the day")
+    horizon_days: int = Field(30, ge=1, description="How far ahead people may book")
+    longest_reservation_hours: int = Field(168, ge=1, description="Longest reservation")
+    progress_edit_interval_s: float = Field(
+        45, ge=0, description="Shortest time between two edits of a card for progress alone"
+    )
+    heartbeat_s: float = Field(5, gt=0, description="How often agents report")
+    host_lost_after_s: float = Field(60, gt=0, description="Silence after which a host is lost")
+    kill_after_s: float = Field(
+        120, gt=0, description="Time a trainer has to stop softly before it is killed"
+    )
+    worker_threads: int = Field(16, ge=1, description="Threads that run use cases")
+    log_format: LogFormat = Field("json", description="console or json")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    @field_validator("slot_minutes")
+    @classmethod
+    def _divides_the_day(cls, minutes: int) -> int:
+        if minutes <= 0 or (24 * 60) % minutes:
+            raise ValueError("must divide the day")
+        return minutes
+
+    @model_validator(mode="after")
+    def _has_what_its_mode_needs(self) -> ServeSettings:
+        if self.slack_mode == "socket" and self.slack_app_token is None:
+            raise ValueError("Socket Mode needs BERTH_SLACK_APP_TOKEN")
+        if self.slack_mode == "http" and self.slack_signing_secret is None:
+            raise ValueError("HTTP mode needs BERTH_SLACK_SIGNING_SECRET")
+        return self
+
+    def policy(self) -> Policy:
+        """Return the policies that these settings describe."""
+        return Policy(
+            slot=timedelta(minutes=self.slot_minutes),
+            horizon=timedelta(days=self.horizon_days),
+            longest_reservation=timedelta(hours=self.longest_reservation_hours),
+            progress_edit_interval=timedelta(seconds=self.progress_edit_interval_s),
+            heartbeat=timedelta(seconds=self.heartbeat_s),
+            host_lost_after=timedelta(seconds=self.host_lost_after_s),
+            kill_after=timedelta(seconds=self.kill_after_s),
+        )
+
+    def run_defaults(self) -> TrainingSpec:
+        """Return the training that a bare request gets.
+
+        Raises:
+            InvalidRunSpec: the defaults themselves would be refused.
+        """
+        wanted = TrainingSpec(
+            model=self.run_model,
+            data=self.run_data,
+            epochs=self.run_epochs,
+            imgsz=self.run_imgsz_px,
+            batch=self.run_batch,
+        )
+        return check_training_spec({}, wanted)
+
+
+class AgentSettings(BaseSettings):
+    """Settings of a host's agent, ``berth agent``."""
+
+    model_config = SettingsConfigDict(env_prefix="BERTH_AGENT_", extra="ignore", frozen=True)
+
+    control_plane_url: str = Field(
+        "http://127.0.0.1:8600", description="Where the control plane is reached"
+    )
+    token: SecretStr = Field(description="The host's token, made by `berth token create`")
+    host_name: str = Field(
+        default_factory=lambda: socket.gethostname().split(".")[0],
+        description="What people call the host; its own name by default",
+    )
+    state_dir: Path = Field(
+        Path("berth-agent"), description="Where records, logs and results of runs are kept"
+    )
+    model_roots: tuple[Path, ...] = Field(
+        (), description="Folders that model paths may point into, as a JSON list"
+    )
+    data_roots: tuple[Path, ...] = Field(
+        (), description="Folders that data set paths may point into, as a JSON list"
+    )
+    gpus: Literal["auto", "nvml", "simulated"] = Field(
+        "auto", description="Real GPUs where NVML finds them, or one of the two"
+    )
+    simulated_gpus: int = Field(2, ge=1, le=64, description="How many to simulate")
+    trainer_threads: int = Field(1, ge=1, description="CPU threads of a training on the CPU")
+    log_format: LogFormat = Field("json", description="console or json")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+
+def load(settings_type: type[SettingsType]) -> SettingsType:
+    """Read settings of that type from the environment.
+
+    Raises:
+        InvalidSetting: with every fault found, by the name of its variable; no secret is told.
+    """
+    try:
+        return settings_type()
+    except ValidationError as error:
+        prefix = settings_type.model_config.get("env_prefix", "")
+        problems = {
+            f"{prefix}{'_'.join(str(part) for part in fault['loc'])}".upper() or "BERTH": (
+                "is not set" if fault["type"] == "missing" else fault["msg"]
+            )
+            for fault in error.errors(include_input=False)
+        }
+        raise InvalidSetting(problems) from None

@@ -1,0 +1,1 @@
+"""HTTP: the agents' API, health, and Slack's requests in HTTP mode."""

@@ -1,0 +1,74 @@
+"""The agents' side of the HTTP API; the contract is `bot.protocol.messages`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from bot.domain.errors import TokenRefused
+from bot.ports.artifact_store import ArtifactStore
+from bot.ports.use_cases import UseCaseRunner
+from bot.protocol.messages import (
+    DesiredState,
+    RegisterRequest,
+    RegisterResponse,
+    Report,
+    ReportResponse,
+)
+from bot.services import artifacts, hosts, tokens
+from bot.services.tokens import Scope
+from bot.web.body import read_body
+from bot.web.revision_watch import RevisionWatch
+
+LONGEST_WAIT_S = 30.0
+LARGEST_ARTIFACT_BYTES = 512 * 2**20
+ARTIFACT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+def agent_router(run: UseCaseRunner, watch: RevisionWatch, store: ArtifactStore) -> APIRouter:
+    """Return the routes below ``/agent/v1``; every one asks for an agent's token."""
+
+    async def authorise(authorization: Annotated[str, Header()] = "") -> None:
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise TokenRefused
+        await run(tokens.check_token, token, Scope.AGENT)
+
+    router = APIRouter(prefix="/agent/v1", dependencies=[Depends(authorise)], tags=["agent"])
+
+    @router.post("/register")
+    async def register(request: RegisterRequest) -> RegisterResponse:
+        return await run(hosts.register, request)
+
+    @router.get("/desired")
+    async def desired(
+        host_id: int, revision: int = 0, wait_s: Annotated[float, Query(ge=0)] = 0
+    ) -> DesiredState:
+        state = await run(hosts.desired_state, host_id)
+        if state.revision != revision or wait_s == 0:
+            return state
+        await watch.wait(host_id, revision, min(wait_s, LONGEST_WAIT_S))
+        return await run(hosts.desired_state, host_id)
+
+    @router.post("/report")
+    async def report(body: Report) -> ReportResponse:
+        return await run(hosts.take_report, body)
+
+    @router.put("/attempts/{attempt_id}/artifacts/{name}", status_code=204)
+    async def put_artifact(
+        attempt_id: int,
+        name: Annotated[str, Path(pattern=ARTIFACT_NAME)],
+        request: Request,
+        x_berth_fence: Annotated[int, Header()],
+        x_berth_sha256: Annotated[str, Header(pattern="^[0-9a-fA-F]{64}$")],
+    ) -> Response:
+        content = await read_body(request, LARGEST_ARTIFACT_BYTES)
+        size = await run_in_threadpool(
+            artifacts.keep, store, attempt_id, name, content, x_berth_sha256
+        )
+        await run(artifacts.record, attempt_id, x_berth_fence, name, size, x_berth_sha256)
+        return Response(status_code=204)
+
+    return router

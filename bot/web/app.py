@@ -1,0 +1,85 @@
+"""The web application: routes put together, errors answered in one place."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+import bot
+from bot.domain.errors import (
+    ArtifactDamaged,
+    BerthError,
+    Conflict,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    TokenRefused,
+)
+from bot.ports.artifact_store import ArtifactStore
+from bot.ports.use_cases import UseCaseRunner
+from bot.services import queries
+from bot.web.agent_api import agent_router
+from bot.web.revision_watch import RevisionWatch
+
+log = structlog.get_logger(__name__)
+
+SlackEndpoint = Callable[[Request], Awaitable[Response]]
+
+_STATUS_OF: tuple[tuple[type[BerthError], HTTPStatus], ...] = (
+    (TokenRefused, HTTPStatus.UNAUTHORIZED),
+    (ArtifactDamaged, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InvalidRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (NotAllowed, HTTPStatus.FORBIDDEN),
+    (Conflict, HTTPStatus.CONFLICT),
+)
+
+
+def build_web_app(
+    run: UseCaseRunner,
+    watch: RevisionWatch,
+    store: ArtifactStore,
+    slack_endpoint: SlackEndpoint | None = None,
+) -> FastAPI:
+    """Return the web application; ``slack_endpoint`` takes Slack's requests in HTTP mode."""
+    app = FastAPI(title="Berth", version=bot.__version__, docs_url=None, redoc_url=None)
+    app.include_router(agent_router(run, watch, store))
+    app.add_exception_handler(BerthError, _answer_anticipated)
+    app.add_exception_handler(Exception, _answer_unexpected)
+    if slack_endpoint is not None:
+        app.add_route("/slack/events", slack_endpoint, methods=["POST"])
+
+    @app.get("/healthz", tags=["health"])
+    async def alive() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["health"])
+    async def ready() -> dict[str, object]:
+        status = await run(queries.status)
+        return {"status": "ready", "gpus": status.gpu_count, "hosts": len(status.hosts)}
+
+    return app
+
+
+async def _answer_anticipated(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, BerthError):
+        raise error
+    status = next(
+        (status for kind, status in _STATUS_OF if isinstance(error, kind)),
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+    return JSONResponse({"error": error.code, "detail": str(error)}, status_code=status)
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    reference = secrets.token_hex(4)
+    log.error("request_failed", reference=reference, path=request.url.path, exc_info=error)
+    return JSONResponse(
+        {"error": "internal", "reference": reference},
+        status_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
