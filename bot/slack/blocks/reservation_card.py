@@ -238,10 +238,10 @@ def _button(view: ReservationView) -> Block | None:
     ):
         return None
     if run is None or run.state.is_over:
-        effect = f"{count} become free for others now."
+        effect = f"Frees {count} for others now."
         return _give_up(view, "Release", f"Release R{view.reservation_id}?", effect)
     title = f"Stop and release R{view.reservation_id}?"
-    return _give_up(view, "Stop & release", title, f"{_stop_effect(run)} Then {count} become free.")
+    return _give_up(view, "Stop & release", title, f"{_stop_effect(run)} Then frees {count}.")
 
 
 def _stop_effect(run: RunView) -> str:
