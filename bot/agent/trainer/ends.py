@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ class End:
     detail: str
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _OUT_OF_MEMORY = (
     "out of memory",
     "cublas_status_alloc_failed",
@@ -81,8 +83,8 @@ _KINDS = (
 
 
 def describe(error: BaseException) -> str:
-    """Return the error's type and message on one line."""
-    message = " ".join(str(error).split())
+    """Return the error's type and message on one line, without terminal colours."""
+    message = " ".join(_COLOUR.sub("", str(error)).split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

@@ -83,9 +83,9 @@ class SupervisedDetection(DetectionTrainer):  # type: ignore[misc] # Ultralytics
         except Exception as error:
             if _is_about_memory(error):
                 raise
-            raise DataProblemError(f"{mode}: {describe(error)}") from error
+            raise DataProblemError(describe(error)) from error
         if mode == "train" and not any(len(label["cls"]) for label in dataset.labels):
-            raise DataProblemError(f"{mode}: no image has a label, in {img_path}")
+            raise DataProblemError(f"no image has a label in {img_path}")
         return dataset
 
     def final_eval(self) -> None:

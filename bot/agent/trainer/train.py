@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -194,10 +195,12 @@ def _make_trainer(reporter: Reporter, arguments: dict[str, Any]) -> SupervisedDe
     from bot.agent.trainer.supervised import SupervisedDetection, make_stripping_atomic
 
     make_stripping_atomic()
-    # A relative ``path`` in the data set's YAML is meant relative to that file.
-    data = Path(arguments["data"])
-    if data.is_absolute():
-        data_utils.DATASETS_DIR = data.parent
+    # A relative ``path`` in the data set's YAML is meant relative to that file. Ultralytics tries
+    # the working directory first and then this folder of its settings.
+    folder = Path(arguments["data"]).parent
+    if folder.is_absolute() and folder.is_dir():
+        os.chdir(folder)
+        data_utils.DATASETS_DIR = folder
     return SupervisedDetection(reporter, arguments)
 
 
