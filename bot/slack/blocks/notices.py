@@ -51,7 +51,9 @@ def notice_message(notice: Notice) -> Card:
             return _message(_host_silent(notice))
         case HostBack():
             host = safe(notice.host_name, 100)
-            return _message(f":electric_plug: {host} answers again; {_number(notice)} goes on.")
+            return _message(
+                f":electric_plug: {host}, the host of {_number(notice)}, answers again."
+            )
         case _:
             raise TypeError(f"no words for notice {notice.kind!r}")
 
