@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,16 +27,32 @@ from bot.protocol.messages import (
 
 _log = structlog.get_logger(__name__)
 _EPOCHS_PER_REPORT = 200
-_WIND_DOWN_AFTER_EXIT = timedelta(seconds=5)
 _WIND_DOWN_AFTER_LAST_WORD = timedelta(seconds=30)
 _NOT_TO_BE_RESUMED = frozenset({EndCause.SUCCEEDED, EndCause.DIVERGED, EndCause.REFUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisionLimits:
+    """What bounds the supervision of a training.
+
+    Attributes:
+        margin_s: slack between the agent's own SIGKILL and the end of a claim.
+        leftover_grace: how long processes of a trainer that has ended may linger.
+        largest_weights_mib: a ``best.pt`` beyond this is not uploaded.
+        retention: how long the records and checkpoints of ended attempts are kept.
+    """
+
+    margin_s: float
+    leftover_grace: timedelta
+    largest_weights_mib: int
+    retention: timedelta
 
 
 class Attempt:
     """A record with the things that only a living agent has."""
 
     def __init__(
-        self, record: AttemptRecord, state_dir: StateDir, largest_weights_mib: int
+        self, record: AttemptRecord, state_dir: StateDir, limits: SupervisionLimits
     ) -> None:
         self.record = record
         self.files = state_dir.files(record.attempt_id)
@@ -43,7 +60,7 @@ class Attempt:
         self.view = TrainerView()
         self.stale = False
         self._state_dir = state_dir
-        self._largest_weights_mib = largest_weights_mib
+        self._limits = limits
         self._events = EventsFile(self.files.events)
         self._kill_by: datetime | None = None
 
@@ -145,7 +162,7 @@ class Attempt:
                 self._kill_by = now + _WIND_DOWN_AFTER_LAST_WORD
             return changed
         if process.members():
-            kill_by = now + _WIND_DOWN_AFTER_EXIT
+            kill_by = now + self._limits.leftover_grace
             self._kill_by = kill_by if self._kill_by is None else min(self._kill_by, kill_by)
             return changed
         self.read_events()  # what was said between the first read and the last breath
@@ -183,7 +200,7 @@ class Attempt:
             warnings=self.view.warnings,
         )
         cause, detail = explain_end(facts)
-        artifacts = find_artifacts(self.files.run, self._largest_weights_mib)
+        artifacts = find_artifacts(self.files.run, self._limits.largest_weights_mib)
         end = AttemptEnd(
             cause=cause,
             detail=detail,

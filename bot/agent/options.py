@@ -42,6 +42,7 @@ class AgentOptions:
         poll_wait_s: how long one poll for the desired state may be held, at most 30.
         tick_s: seconds between two looks at a live training.
         soft_stop_margin_s: slack between the last SIGKILL and the end of the claim.
+        leftover_grace_s: how long processes of a trainer that has ended may linger.
         largest_weights_mib: a ``best.pt`` beyond this is not uploaded.
         retention_days: how long records and checkpoints of ended attempts are kept.
         proxies_from_environment: whether httpx obeys ``HTTPS_PROXY`` and its like.
@@ -62,6 +63,7 @@ class AgentOptions:
     poll_wait_s: float = 25.0
     tick_s: float = 0.5
     soft_stop_margin_s: float = 10.0
+    leftover_grace_s: float = 5.0
     largest_weights_mib: int = 512
     retention_days: float = 7.0
     proxies_from_environment: bool = True

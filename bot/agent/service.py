@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from bot import __version__
+from bot.agent.attempt import SupervisionLimits
 from bot.agent.backoff import Backoff
 from bot.agent.connection import Connection
 from bot.agent.control_plane import ControlPlane, ControlPlaneError, HostUnknown
@@ -20,6 +21,7 @@ from bot.agent.state_dir import StateDir, open_state_dir
 from bot.agent.supervisor import Supervisor
 from bot.agent.trainer_job import TrainerSetup
 from bot.agent.uploads import Uploads
+from bot.agent.waiting import wait_and_clear
 from bot.ports.clock import Clock
 from bot.ports.gpu_probe import GpuProbe
 from bot.protocol.messages import GpuInventory, RegisterRequest, RegisterResponse, Report
@@ -70,13 +72,13 @@ def _make_supervisor(options: AgentOptions, state_dir: StateDir) -> Supervisor:
         data_roots=options.data_roots,
         threads=options.trainer_threads,
     )
-    return Supervisor(
-        state_dir,
-        setup,
+    limits = SupervisionLimits(
         margin_s=options.soft_stop_margin_s,
+        leftover_grace=timedelta(seconds=options.leftover_grace_s),
         largest_weights_mib=options.largest_weights_mib,
         retention=timedelta(days=options.retention_days),
     )
+    return Supervisor(state_dir, setup, limits)
 
 
 class _Agent:
@@ -133,7 +135,7 @@ class _Agent:
                 self._report_now.set()
                 self._uploads.wake()
             tick_s = self._options.tick_s if self._supervisor.has_live() else _IDLE_TICK_S
-            await _wait(self._reconcile_now, tick_s)
+            await wait_and_clear(self._reconcile_now, tick_s)
 
     async def _follow_desired(self) -> None:
         backoff, revision = Backoff(), None
@@ -177,7 +179,8 @@ class _Agent:
             else:
                 backoff.reset()
                 self._connection.note_up()
-                await _wait(self._report_now, self._options.heartbeat_s or host.heartbeat_s)
+                heartbeat_s = self._options.heartbeat_s or host.heartbeat_s
+                await wait_and_clear(self._report_now, heartbeat_s)
                 await asyncio.sleep(_COALESCE_S)
 
     async def _report_once(self, host: RegisterResponse) -> None:
@@ -254,13 +257,3 @@ async def _run_until(stop: asyncio.Event, loops: tuple[Coroutine[Any, Any, None]
         for future in (stopping, *tasks):
             future.cancel()
         await asyncio.gather(stopping, *tasks, return_exceptions=True)
-
-
-async def _wait(event: asyncio.Event, timeout_s: float) -> None:
-    """Wait until ``event`` is set or the time is over, and clear it."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            await event.wait()
-    except TimeoutError:
-        return
-    event.clear()

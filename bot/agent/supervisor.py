@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from bot.agent.attempt import Attempt
+from bot.agent.attempt import Attempt, SupervisionLimits
 from bot.agent.attempt_record import AttemptRecord, SavedCheckpoint
 from bot.agent.forgetting import forget
 from bot.agent.reconcile_plan import (
@@ -46,16 +46,11 @@ class Supervisor:
         self,
         state_dir: StateDir,
         setup: TrainerSetup,
-        *,
-        margin_s: float,
-        largest_weights_mib: int,
-        retention: timedelta,
+        limits: SupervisionLimits,
     ) -> None:
         self._state_dir = state_dir
         self._setup = setup
-        self._margin_s = margin_s
-        self._largest_weights_mib = largest_weights_mib
-        self._retention = retention
+        self._limits = limits
         self._attempts: dict[int, Attempt] = {}
         self._unrecorded: set[int] = set()
         self._gpus: Mapping[str, GpuInventory] = {}
@@ -96,7 +91,7 @@ class Supervisor:
             self._desired,
             [attempt.known() for attempt in self._attempts.values()],
             now,
-            margin_s=self._margin_s,
+            margin_s=self._limits.margin_s,
             server_offset_s=self._server_offset_s,
         )
         for action in actions:
@@ -138,7 +133,7 @@ class Supervisor:
         return self._remember(record)
 
     def _remember(self, record: AttemptRecord) -> Attempt:
-        attempt = Attempt(record, self._state_dir, self._largest_weights_mib)
+        attempt = Attempt(record, self._state_dir, self._limits)
         self._attempts[record.attempt_id] = attempt
         return attempt
 
@@ -193,7 +188,9 @@ class Supervisor:
             if record.forgotten_at is None:
                 if record.forget_asked and not record.pending_uploads:
                     forget(attempt, self._state_dir, now)
-            elif now - record.forgotten_at > self._retention and not self._is_listed(attempt):
+                continue
+            is_old = now - record.forgotten_at > self._limits.retention
+            if is_old and not self._is_listed(attempt):
                 self._state_dir.delete(record.attempt_id)
                 del self._attempts[record.attempt_id]
 

@@ -19,6 +19,7 @@ from bot.agent.control_plane import (
     TokenRefused,
 )
 from bot.agent.supervisor import Supervisor
+from bot.agent.waiting import wait_and_clear
 from bot.ports.clock import Clock
 
 _log = structlog.get_logger(__name__)
@@ -45,11 +46,13 @@ class Uploads:
         self._control_plane = control_plane
         self._clock = clock
         self._on_progress = on_progress
-        self._wake = asyncio.Event()
+        self._small_due = asyncio.Event()
+        self._rest_due = asyncio.Event()
 
     def wake(self) -> None:
         """Look for ended attempts now."""
-        self._wake.set()
+        self._small_due.set()
+        self._rest_due.set()
 
     async def send_before_ends(self) -> None:
         """Send what the end's card shows, a few quick tries at most; then release the end."""
@@ -58,9 +61,9 @@ class Uploads:
                 if not attempt.record.end_ready:
                     await self._send_small(attempt)
                     attempt.release_end()
+                    self._rest_due.set()
                     self._on_progress()
-            self._wake.clear()
-            await _first_of(self._wake, _POLL_S)
+            await wait_and_clear(self._small_due, _POLL_S)
 
     async def _send_small(self, attempt: Attempt) -> None:
         backoff = Backoff(first_s=0.2, ceiling_s=2.0)
@@ -75,7 +78,7 @@ class Uploads:
 
     async def send_the_rest(self) -> None:
         """Send what is left, for as long as it takes, up to a day."""
-        backoff = Backoff(first_s=2.0)
+        backoff = Backoff(first_s=1.0)
         while True:
             wait_s = _POLL_S
             for attempt in self._supervisor.ended():
@@ -85,8 +88,8 @@ class Uploads:
                         backoff.reset()
                         self._on_progress()
                     else:
-                        wait_s = max(wait_s, backoff.next_wait_s())
-            await asyncio.sleep(wait_s)
+                        wait_s = backoff.next_wait_s()
+            await wait_and_clear(self._rest_due, wait_s)
 
     def _give_up_if_old(self, attempt: Attempt) -> None:
         end = attempt.record.end
@@ -127,11 +130,3 @@ class Uploads:
         if not isinstance(error, TokenRefused):  # said once for all by the connection
             attempt.log.info("artifact_not_sent_yet", name=name, error=str(error))
         return False
-
-
-async def _first_of(event: asyncio.Event, timeout_s: float) -> None:
-    try:
-        async with asyncio.timeout(timeout_s):
-            await event.wait()
-    except TimeoutError:
-        pass
