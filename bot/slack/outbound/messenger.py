@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +45,8 @@ class SlackMessenger(Messenger):
         clock: tells what is left of a run, and how far back a look-up goes.
         budget: what may be sent; share it between all that speak to one workspace.
         look_back: how far back an uncertain delivery is looked for.
+        deadline: the longest that one delivery may take, look-up and all. It must be shorter than
+            the outbox's lease, or somebody else looks for the message while it is being sent.
 
     Raises:
         ValueError: the client repeats calls by itself.
@@ -54,11 +59,13 @@ class SlackMessenger(Messenger):
         budget: SendBudget,
         *,
         look_back: timedelta = timedelta(hours=24),
+        deadline: timedelta = timedelta(seconds=20),
     ) -> None:
         self._client = client
         self._clock = clock
         self._call = SlackCalls(client, budget)
         self._search = DeliverySearch(self._call, clock, look_back)
+        self._deadline_s = deadline.total_seconds()
         self._direct_channels: dict[str, str] = {}
         self._image_refusals: dict[str, int] = {}
 
@@ -72,20 +79,21 @@ class SlackMessenger(Messenger):
         Raises:
             DeliveryFailed: it did not go out.
         """
-        if uncertain:
-            found = await self._search.message_ts(channel_id, delivery_key)
-            if found is not None:
-                address = CardAddress(channel_id, found)
-                await self.update_card(address, view)
-                return address
-        card = reservation_card(view, self._clock.now())
-        try:
-            ts = await self._post(channel_id, card, delivery_key)
-        except DeliveryFailed as failure:
-            if not _image_refused(failure, card):
-                raise
-            ts = await self._post(channel_id, card.without_images(), delivery_key)
-        return CardAddress(channel_id, ts)
+        async with self._in_time():
+            if uncertain:
+                found = await self._search.message_ts(channel_id, delivery_key)
+                if found is not None:
+                    address = CardAddress(channel_id, found)
+                    await self._show(address, view)
+                    return address
+            card = reservation_card(view, self._clock.now())
+            try:
+                ts = await self._post(channel_id, card, delivery_key)
+            except DeliveryFailed as failure:
+                if not _image_refused(failure, card):
+                    raise
+                ts = await self._post(channel_id, card.without_images(), delivery_key)
+            return CardAddress(channel_id, ts)
 
     async def update_card(self, address: CardAddress, view: ReservationView) -> None:
         """Make the card show ``view``. Idempotent.
@@ -94,6 +102,10 @@ class SlackMessenger(Messenger):
             DeliveryFailed: it did not go out; permanent when the message is gone;
                 ``image_not_ready`` when only the image is missing.
         """
+        async with self._in_time():
+            await self._show(address, view)
+
+    async def _show(self, address: CardAddress, view: ReservationView) -> None:
         card = reservation_card(view, self._clock.now())
         try:
             await self._update(address, card)
@@ -121,14 +133,15 @@ class SlackMessenger(Messenger):
         Raises:
             DeliveryFailed: it did not go out.
         """
-        if uncertain and await self._search.message_ts(
-            address.channel_id, delivery_key, thread_ts=address.ts
-        ):
-            return
-        place: dict[str, Any] = {"thread_ts": address.ts}
-        if notice.broadcast:
-            place["reply_broadcast"] = True
-        await self._post(address.channel_id, notice_message(notice), delivery_key, **place)
+        async with self._in_time():
+            if uncertain and await self._search.message_ts(
+                address.channel_id, delivery_key, thread_ts=address.ts
+            ):
+                return
+            place: dict[str, Any] = {"thread_ts": address.ts}
+            if notice.broadcast:
+                place["reply_broadcast"] = True
+            await self._post(address.channel_id, notice_message(notice), delivery_key, **place)
 
     async def send_direct(
         self, slack_user_id: str, notice: Notice, *, delivery_key: str, uncertain: bool
@@ -138,10 +151,11 @@ class SlackMessenger(Messenger):
         Raises:
             DeliveryFailed: it did not go out.
         """
-        channel_id = await self._direct_channel(slack_user_id)
-        if uncertain and await self._search.message_ts(channel_id, delivery_key):
-            return
-        await self._post(channel_id, notice_message(notice), delivery_key)
+        async with self._in_time():
+            channel_id = await self._direct_channel(slack_user_id)
+            if uncertain and await self._search.message_ts(channel_id, delivery_key):
+                return
+            await self._post(channel_id, notice_message(notice), delivery_key)
 
     async def post_file(
         self,
@@ -163,26 +177,35 @@ class SlackMessenger(Messenger):
         Raises:
             DeliveryFailed: it did not go out.
         """
-        channel_id, thread_ts = address.channel_id, address.ts
-        if uncertain:
-            found = await self._search.file_id(channel_id, thread_ts, name=name, title=title)
-            if found is not None:
-                return found
-        await self._call.reserve(MethodClass.POST, channel_id)
-        # Announces, uploads and shares: three calls of three methods, each within its own limit.
-        answer = await self._call(
-            MethodClass.FILE,
-            self._client.files_upload_v2,
-            filename=name,
-            content=content,
-            title=title,
-            alt_txt=alt_text,
-            channel=channel_id,
-            thread_ts=thread_ts,
-        )
-        file_id = str(answer["file"]["id"])
-        logger.info("delivery %s went out as file %s", delivery_key, file_id)
-        return file_id
+        async with self._in_time():
+            channel_id, thread_ts = address.channel_id, address.ts
+            if uncertain:
+                found = await self._search.file_id(channel_id, thread_ts, name=name, title=title)
+                if found is not None:
+                    return found
+            await self._call.reserve(MethodClass.POST, channel_id)
+            # Announces, uploads and shares: three methods, each with a limit of its own.
+            answer = await self._call(
+                MethodClass.FILE,
+                self._client.files_upload_v2,
+                filename=name,
+                content=content,
+                title=title,
+                alt_txt=alt_text,
+                channel=channel_id,
+                thread_ts=thread_ts,
+            )
+            file_id = str(answer["file"]["id"])
+            logger.info("delivery %s went out as file %s", delivery_key, file_id)
+            return file_id
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                yield
+        except TimeoutError as late:
+            raise DeliveryFailed("timeout") from late
 
     async def _post(self, channel_id: str, card: Card, delivery_key: str, **place: Any) -> str:
         answer = await self._call(

@@ -20,7 +20,7 @@ Call = Callable[..., Awaitable[AsyncSlackResponse]]
 
 
 def outbound_client(
-    token: str, *, base_url: str = DEFAULT_BASE_URL, timeout_s: int = 20
+    token: str, *, base_url: str = DEFAULT_BASE_URL, timeout_s: int = 10
 ) -> AsyncWebClient:
     """Return a client that never repeats a call by itself.
 

@@ -298,6 +298,19 @@ async def test_a_slack_that_does_not_answer_is_given_up_on(
     assert failure.value.reason == "timeout"
 
 
+async def test_a_delivery_ends_in_time_whatever_it_waits_for(
+    slack: SlackStandIn, clock: SetClock
+) -> None:
+    client = outbound_client(slack.options.bot_token, base_url=slack.api_url)
+    messenger = SlackMessenger(client, clock, SendBudget(), deadline=timedelta(seconds=0.2))
+    await post(messenger)
+    with pytest.raises(DeliveryFailed) as failure:  # the budget would let it wait for a second
+        await post(messenger, key="another")
+    assert failure.value.reason == "timeout"
+    assert not failure.value.permanent
+    assert len(messages(slack)) == 1
+
+
 async def test_the_end_of_a_run_is_told_to_the_channel_too(
     slack: SlackStandIn, messenger: SlackMessenger
 ) -> None:
