@@ -189,7 +189,7 @@ async def _connect(plane: ControlPlane) -> AsyncSocketModeHandler | None:
     handler = AsyncSocketModeHandler(
         plane.slack_app, app_token.get_secret_value(), ping_interval=SOCKET_PING_INTERVAL_S
     )
-    await handler.connect_async()
+    await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt's own lack
     return handler
 
 
@@ -198,4 +198,4 @@ async def _stay_until_cancelled(handler: AsyncSocketModeHandler | None) -> None:
         await asyncio.Event().wait()
     finally:
         if handler is not None:
-            await handler.close_async()
+            await handler.close_async()  # type: ignore[no-untyped-call] # Bolt's own lack

@@ -46,7 +46,7 @@ class DemoProcesses:
     def start(self, name: str, *arguments: str, environment: Mapping[str, str]) -> None:
         """Start ``berth ARGUMENTS``; what it prints goes to ``NAME.log`` in the folder."""
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
+            self.processes[name] = subprocess.Popen(  # noqa: S603 - our own command, no shell
                 [sys.executable, "-m", "bot", *arguments],
                 env={**_own_environment(), **environment},
                 stdout=log,
@@ -79,9 +79,10 @@ class DemoProcesses:
 
 def _children(pid: int) -> list[psutil.Process]:
     try:
-        return psutil.Process(pid).children(recursive=True)
+        children: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+    return children
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
@@ -102,15 +103,16 @@ class DemoFailed(Exception):
 
 def run_demo(folder: Path, *, port: int, script: bool) -> int:
     """Run the demo until Ctrl-C, or play the story and return 0 only if it was true."""
+    signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     try:
-        with demo(folder.resolve(), port=0 if script else port) as address:
+        with demo(folder.resolve(), port=0 if script else port) as (address, processes):
             terminal.print(f"Ready in {time.monotonic() - started:.1f} s.")
             if script:
                 with SandboxClient(address) as people:
                     return play_story(people, terminal, epochs=EPOCHS)
             _introduce(address)
-            _wait_for_interrupt()
+            _stay(processes)
     except DemoFailed as failure:
         terminal.print(str(failure), style="red", markup=False)
         return 1
@@ -126,25 +128,35 @@ def _introduce(address: str) -> None:
     terminal.print("  Ctrl-C stops everything.\n")
 
 
-def _wait_for_interrupt() -> None:
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
-    terminal.print("Stopping …")
+def _stay(processes: DemoProcesses) -> None:
+    """Return never: leave by Ctrl-C, or when a process of the demo ends by itself.
+
+    Raises:
+        DemoFailed: a process ended.
+    """
+    while True:
+        dead = processes.dead()
+        if dead is not None:
+            raise DemoFailed(_last_words(processes.folder, dead))
+        time.sleep(1)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 @contextmanager
-def demo(folder: Path, *, port: int) -> Iterator[str]:
-    """Run a demo in ``folder`` and yield the address of its console.
+def demo(folder: Path, *, port: int) -> Iterator[tuple[str, DemoProcesses]]:
+    """Run a demo in ``folder``; yield the address of its console, and its processes.
 
     Raises:
         DemoFailed: a process did not come up, or the folder holds something else.
     """
-    # Blocked here and taken by `sigwait`: Ctrl-C must not interrupt the orderly stop.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     _prepare(folder)
     console_port = port or _free_port()
     processes = DemoProcesses(folder)
     try:
-        yield _start(processes, folder, console_port)
+        yield _start(processes, folder, console_port), processes
     finally:
         processes.stop()
 

@@ -99,7 +99,7 @@ def sandbox(
     )
 
     def ready(address: str) -> None:
-        answers.print(f"Slack stand-in: {address}", soft_wrap=True)
+        typer.echo(f"Slack stand-in: {address}")
 
     _run(lambda: sandbox_process.run(options, ready))
 
@@ -128,7 +128,7 @@ def create_token(name: Annotated[str, typer.Argument(help="Whose token it is.")]
 
     with operator_use_cases() as use_cases:
         token = use_cases.write(tokens.create_token, name, tokens.Scope.AGENT)
-    answers.print(token, soft_wrap=True)
+    typer.echo(token)
 
 
 @token_app.command("revoke")
