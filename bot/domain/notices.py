@@ -105,7 +105,7 @@ def notice_from_json(payload: Mapping[str, object]) -> Notice:
     """Return the notice that `notice_to_json` wrote; fields of a newer release are ignored.
 
     Raises:
-        ValueError: the kind is unknown.
+        ValueError: the kind is unknown, or something is missing that it cannot do without.
     """
     kind = _KINDS.get(str(payload.get("kind")))
     if kind is None:
@@ -116,7 +116,10 @@ def notice_from_json(payload: Mapping[str, object]) -> Notice:
         for known in fields(kind)
         if known.name in payload
     }
-    return kind(**values)
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"incomplete notice: {error}") from error
 
 
 def _restore(value: object, hint: str) -> object:

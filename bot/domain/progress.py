@@ -8,6 +8,7 @@ from datetime import timedelta
 from statistics import median
 
 RECENT_EPOCHS = 5
+LONGEST_FORECAST_S = timedelta(days=3650).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +36,5 @@ def estimate_progress(epochs: int, epoch_seconds: Sequence[float]) -> Progress:
         return Progress(0, epochs, None)
     usable = epoch_seconds[1:] or epoch_seconds
     seconds = median(usable[-RECENT_EPOCHS:])
-    return Progress(done, epochs, timedelta(seconds=seconds * max(0, epochs - done)))
+    left_s = min(seconds * max(0, epochs - done), LONGEST_FORECAST_S)
+    return Progress(done, epochs, timedelta(seconds=left_s))

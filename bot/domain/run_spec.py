@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bot.domain.errors import InvalidRunSpec
 
-MODEL_NAME = re.compile(r"yolo(v?\d{1,2})[nsmblxtce](-(seg|pose|cls|obb))?(\.(yaml|pt))?\Z")
+MODEL_NAME = re.compile(r"yolo(v?[0-9]{1,2})[nsmblxtce](-(seg|pose|cls|obb))?(\.(yaml|pt))?\Z")
 RELATIVE_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\Z")
 _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 LARGEST_EPOCHS, LARGEST_IMGSZ_PX, LARGEST_BATCH = 10_000, 4096, 4096
@@ -74,7 +75,7 @@ def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) ->
     def whole(name: str, default: int, low: int, high: int) -> int:
         value = given.pop(name, default)
         try:
-            number = int(str(value))
+            number = _read_number(str(value), int)
         except ValueError:
             problems[name] = f"must be a whole number, not “{_short(value)}”"
             return default
@@ -127,10 +128,23 @@ def _read_value(value: object, allowed: Range) -> float | int | bool:
         if text not in _YES | _NO:
             raise ValueError(text)
         return text in _YES
-    number = allowed.kind(text)
+    number = _read_number(text, allowed.kind)
     if not allowed.low <= number <= allowed.high:
         raise ValueError(text)
     return number
+
+
+N = TypeVar("N", int, float)
+
+
+def _read_number(text: str, kind: type[N]) -> N:
+    """Read a number as it is written in a file of settings.
+
+    Python itself also takes ``1_000`` and the digits of every script, which nobody means here.
+    """
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return kind(text)
 
 
 def _short(value: object) -> str:

@@ -26,23 +26,27 @@ class SlotGrid:
 
     def floor(self, instant: datetime) -> datetime:
         """Return the start of the slot that contains ``instant``, in UTC."""
-        since = require_aware(instant) - _EPOCH
+        since = require_aware(instant).astimezone(UTC) - _EPOCH
         return _EPOCH + (since // self.slot) * self.slot
 
     def ceil(self, instant: datetime) -> datetime:
         """Return the first slot boundary at or after ``instant``, in UTC."""
         floor = self.floor(instant)
-        return floor if floor == instant else floor + self.slot
+        # Compared in UTC: in a zone, an instant in the repeated hour of autumn equals no other.
+        return floor if floor == instant.astimezone(UTC) else floor + self.slot
 
     def cover(self, start: datetime, length: timedelta, *, now: datetime) -> TimeWindow:
-        """Return the whole slots that contain ``[start, start + length)``.
+        """Return the whole slots that contain what of ``[start, start + length)`` is still ahead.
 
         Nobody gets less than they asked for: the start goes back to its slot's beginning and the
         end forward to the next boundary.  A start in the slot that runs now stays where it is, or
-        moves to ``now`` if it lies before: the rest of that slot is the reservation's first.
+        moves to ``now`` if it lies before: the rest of that slot is the reservation's first.  The
+        end does not move with it, so that a window which was offered is booked as it was offered,
+        however long the click took.  A wish that has passed altogether is taken as one for now.
         """
-        end = self.ceil(max(start, now) + length) if start <= now else self.ceil(start + length)
+        start, now = require_aware(start).astimezone(UTC), require_aware(now).astimezone(UTC)
         begin = self.floor(start)
         if begin < now:
-            begin = max(start, now).astimezone(UTC)
-        return TimeWindow(begin, end)
+            begin = max(start, now)
+        end = self.ceil(start + length)
+        return TimeWindow(begin, end if end > begin else self.ceil(begin + length))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def require_aware(instant: datetime) -> datetime:
@@ -19,7 +19,10 @@ def require_aware(instant: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TimeWindow:
-    """The instants ``start <= t < end``; both aware.
+    """The instants ``start <= t < end``; both aware, kept in UTC.
+
+    In UTC because Python's arithmetic within a zone is that of its wall clocks: a night in which
+    they are moved would be counted an hour too long or too short.
 
     Raises:
         ValueError: an instant is naive, or the end is not after the start.
@@ -29,8 +32,8 @@ class TimeWindow:
     end: datetime
 
     def __post_init__(self) -> None:
-        require_aware(self.start)
-        require_aware(self.end)
+        object.__setattr__(self, "start", require_aware(self.start).astimezone(UTC))
+        object.__setattr__(self, "end", require_aware(self.end).astimezone(UTC))
         if self.end <= self.start:
             raise ValueError(f"empty window: {self.start.isoformat()} to {self.end.isoformat()}")
 
@@ -49,4 +52,4 @@ class TimeWindow:
 
     def starting_at(self, start: datetime) -> TimeWindow:
         """Return a window of the same length that starts at ``start``."""
-        return TimeWindow(start, start + self.length)
+        return TimeWindow(start, require_aware(start).astimezone(UTC) + self.length)

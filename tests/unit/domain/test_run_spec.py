@@ -1,0 +1,181 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.errors import InvalidRunSpec
+from bot.domain.run_spec import (
+    EXTRA_ARGUMENTS,
+    LARGEST_BATCH,
+    LARGEST_EPOCHS,
+    LARGEST_IMGSZ_PX,
+    MODEL_NAME,
+    RELATIVE_PATH,
+    TrainingSpec,
+    check_training_spec,
+)
+from tests.strategies import MODEST
+
+DEFAULTS = TrainingSpec(model="yolo11n.pt", data="coco8.yaml", extra={"patience": 50})
+
+
+def check(**fields: object) -> TrainingSpec:
+    return check_training_spec(fields, DEFAULTS)
+
+
+def problems(**fields: object) -> dict[str, str]:
+    with pytest.raises(InvalidRunSpec) as refusal:
+        check(**fields)
+    return refusal.value.problems
+
+
+def test_nothing_said_means_the_defaults() -> None:
+    assert check() == DEFAULTS
+    assert check(model="", epochs=None, data="", patience="") == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("epochs", 1, LARGEST_EPOCHS),
+        ("imgsz", 32, LARGEST_IMGSZ_PX),
+        ("batch", 1, LARGEST_BATCH),
+        ("seed", 0, 2**31 - 1),
+    ],
+)
+def test_whole_numbers_at_and_over_their_edges(name: str, low: int, high: int) -> None:
+    for edge in (low, high):
+        assert getattr(check(**{name: edge}), name) == edge
+        assert getattr(check(**{name: f" {edge} "}), name) == edge
+    for beyond in (low - 1, high + 1, 10**30):
+        assert f"from {low} to {high}" in problems(**{name: beyond})[name]
+    for senseless in (
+        "many",
+        "1e3",
+        "1.5",
+        2.5,
+        True,
+        "1_0",
+        "\u0663",
+        "\uff11\uff12",
+        "3\n4",
+        "9" * 5000,
+        "0x10",
+    ):
+        assert "must be a whole number" in problems(**{name: senseless})[name]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, range_ in EXTRA_ARGUMENTS.items() if range_.kind is not bool]
+)
+def test_extra_numbers_at_and_over_their_edges(name: str) -> None:
+    allowed = EXTRA_ARGUMENTS[name]
+    for edge in (allowed.low, allowed.high):
+        value = check(**{name: str(edge)}).extra[name]
+        assert value == edge
+        assert type(value) is allowed.kind
+    step = 1 if allowed.kind is int else 1e-9
+    for beyond in (
+        allowed.low - step,
+        allowed.high + step,
+        "nan",
+        "inf",
+        "-inf",
+        "much",
+        "\u0663",
+        "1_0",
+    ):
+        assert "must be" in problems(**{name: beyond})[name]
+
+
+@pytest.mark.parametrize("name", ["cos_lr", "amp", "single_cls"])
+def test_yes_and_no(name: str) -> None:
+    for text in ("true", "YES", " 1 ", True):
+        assert check(**{name: text}).extra[name] is True
+    for text in ("false", "No", "0", False):
+        assert check(**{name: text}).extra[name] is False
+    for text in ("2", "maybe", "on"):
+        assert "yes or no" in problems(**{name: text})[name]
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["yolo11n", "yolo11n.pt", "yolov8l", "yolov8x-seg.yaml", "yolo26m-pose", "yolov9e", "yolov10b",
+     "best.pt", "team-a/runs/best.pt", "a..b/c.pt"],
+)  # fmt: skip
+def test_models_by_name_or_by_path(model: str) -> None:
+    assert check(model=model).model == model
+
+
+PATHS_REFUSED = [
+    "/etc/passwd", "../secret.pt", "a/../../b", "a/..", "..", ".", "./a", "a/./b", "-rf", "a b.pt",
+    "best.pt\n", "\nbest.pt", "best.pt\x00", "~/a.pt", "a\\b", "$(id)", "http://x/y.pt", "été.pt",
+    "yolo\u0661\u0661n", "yolo11n\n", "x" * 201, ".hidden", "a;b", "a/b/../c", " ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS_REFUSED)
+def test_paths_that_lead_out_or_hide_something_are_refused(path: str) -> None:
+    assert set(problems(model=path, data=path)) == {"model", "data"}
+
+
+def test_digits_of_other_scripts_are_no_model_name() -> None:
+    assert MODEL_NAME.match("yolo11n")
+    assert not MODEL_NAME.match("yolo\u0661\u0661n")
+    assert not MODEL_NAME.match("yolo11n\n")
+    assert not RELATIVE_PATH.match("data.yaml\n")
+
+
+def test_a_path_may_have_200_characters() -> None:
+    assert check(data="x" * 200).data == "x" * 200
+
+
+def test_all_faults_are_named_at_once() -> None:
+    found = problems(
+        model="../x", data="/y", epochs=0, imgsz="big", batch=-1, seed="x", lr0=9, device="cpu"
+    )
+    assert set(found) == {"model", "data", "epochs", "imgsz", "batch", "seed", "lr0", "device"}
+
+
+def test_an_argument_that_is_not_on_the_list_is_refused() -> None:
+    for name in ("project", "exist_ok", "resume", "save_dir", "cfg", "device", "__class__"):
+        assert "not an argument" in problems(**{name: "1"})[name]
+
+
+def test_extra_arguments_are_added_to_the_default_ones() -> None:
+    assert check(lr0="0.01").extra == {"patience": 50, "lr0": 0.01}
+    assert check(patience=10).extra == {"patience": 10}
+
+
+def test_a_long_wrong_value_is_quoted_short() -> None:
+    assert len(problems(epochs="x" * 10_000)["epochs"]) < 100
+
+
+names = st.sampled_from(["model", "data", "epochs", "imgsz", "batch", "seed", *EXTRA_ARGUMENTS])
+values = (
+    st.text() | st.none() | st.integers() | st.floats() | st.booleans() | st.binary()
+    | st.lists(st.text()) | st.from_regex(r"[a-z0-9./_-]+\Z")
+)  # fmt: skip
+
+
+@MODEST
+@given(st.dictionaries(names | st.text(), values))
+def test_arbitrary_input_is_either_checked_or_refused_by_field(fields: dict[str, object]) -> None:
+    try:
+        spec = check_training_spec(fields, DEFAULTS)
+    except InvalidRunSpec as refusal:
+        faults = refusal.problems
+    else:
+        faults = {}
+        assert_harmless(spec)
+    assert set(faults) <= set(fields)
+
+
+def assert_harmless(spec: TrainingSpec) -> None:
+    for path in (spec.model, spec.data):
+        assert ".." not in path.split("/")
+        assert not path.startswith("/")
+        assert path.isascii()
+        assert path.isprintable()
+    assert 1 <= spec.epochs <= LARGEST_EPOCHS
+    assert set(spec.extra) <= set(EXTRA_ARGUMENTS)
+    assert check_training_spec({}, spec) == spec
