@@ -76,6 +76,12 @@ def test_a_known_fault_is_explained(message: str, hint: str) -> None:
     assert hint in end.detail.replace(message, "")
 
 
+def test_the_reason_is_a_sentence_of_its_own() -> None:
+    assert classify(MemoryError("no room")).detail == (
+        "MemoryError: no room. Try a smaller batch or smaller images."
+    )
+
+
 def test_a_data_fault_names_what_is_at_fault() -> None:
     assert classify(DataProblemError("no images")).detail == "Data set: no images"
     assert classify(ModelProblemError("no file")).detail == "Model: no file"

@@ -21,9 +21,8 @@ from bot.protocol.messages import EndCause
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WAITS_FOR_SIGTERM = "import signal; signal.sigwait([signal.SIGTERM])"
-WAITS_FOR_EVER = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)"
-)
+WAITS_FOR_EVER = "import signal; signal.sigwait([signal.SIGUSR1])"
+BLOCK_SIGTERM = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
 
 
 class StoppedClock(Clock):
@@ -53,10 +52,10 @@ def group(tmp_path: Path) -> Iterator[RankGroup]:
 
 
 def start(group: RankGroup, script: str, end: Ended | None = None) -> None:
-    """Start the next rank; it leaves ``end`` before it runs ``script``."""
+    """Start the next rank, deaf to SIGTERM unless it waits for it; it leaves ``end`` before it runs ``script``."""
     path = end_file(group.events_file, len(group.processes))
     leave = f"open({str(path)!r}, 'w').write({end.model_dump_json()!r})\n" if end else ""
-    group.start([sys.executable, "-c", leave + script], {})
+    group.start([sys.executable, "-c", BLOCK_SIGTERM + leave + script], {})
 
 
 def finish(group: RankGroup) -> Ended:
@@ -94,9 +93,8 @@ def test_a_rank_that_vanishes_is_told_with_its_signal(group: RankGroup) -> None:
 
 def test_a_stop_reaches_every_rank(tmp_path: Path) -> None:
     group = RankGroup(Asked(), tmp_path / "events.jsonl", port=0)
-    script = f"import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [15])\n{WAITS_FOR_SIGTERM}"
     for _ in range(2):
-        start(group, script, ended(EndCause.STOPPED))
+        start(group, WAITS_FOR_SIGTERM, ended(EndCause.STOPPED))
     for process, path in zip(group.processes, _ends(group), strict=True):
         deadline = time.monotonic() + 10
         while not path.exists() and process.poll() is None:

@@ -115,8 +115,10 @@ def classify(error: BaseException) -> End:
 
 
 def _end(cause: EndCause, error: BaseException, hint: str) -> End:
-    room = MAX_DETAIL_CHARS - len(hint) - 1
-    return End(cause, f"{shortened(describe(error), room)} {hint}".strip())
+    if not hint:
+        return End(cause, shortened(describe(error), MAX_DETAIL_CHARS))
+    what = shortened(describe(error), MAX_DETAIL_CHARS - len(hint) - 2)
+    return End(cause, f"{what}{'' if what.endswith(('.', '…')) else '.'} {hint}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
