@@ -52,7 +52,10 @@ def group(tmp_path: Path) -> Iterator[RankGroup]:
 
 
 def start(group: RankGroup, script: str, end: Ended | None = None) -> None:
-    """Start the next rank, deaf to SIGTERM unless it waits for it; it leaves ``end`` before it runs ``script``."""
+    """Start the next rank, deaf to SIGTERM unless it waits for it.
+
+    It leaves ``end`` before it runs ``script``.
+    """
     path = end_file(group.events_file, len(group.processes))
     leave = f"open({str(path)!r}, 'w').write({end.model_dump_json()!r})\n" if end else ""
     group.start([sys.executable, "-c", BLOCK_SIGTERM + leave + script], {})
