@@ -61,7 +61,7 @@ def interactive_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
     for block in blocks:
         candidates = [block.get("element"), block.get("accessory")]
         if block.get("type") == "actions":
-            candidates.extend(block.get("elements") or [])
+            candidates.extend(_objects(block.get("elements")))
         for element in candidates:
             if isinstance(element, dict) and element.get("type") != "image":
                 yield block, element
@@ -69,10 +69,13 @@ def interactive_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
 
 def all_options(element: Json) -> list[Json]:
     """Return an element's options, those within groups too."""
-    options = list(element.get("options") or [])
-    for group in element.get("option_groups") or []:
-        options.extend(group.get("options") or [])
-    return options
+    holders = [element, *_objects(element.get("option_groups"))]
+    return [option for holder in holders for option in _objects(holder.get("options"))]
+
+
+def _objects(value: Any) -> list[Json]:
+    # The rules ask about payloads that may be anything, so whatever is no object is passed over.
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def find_element(

@@ -83,7 +83,7 @@ def check_element(found: Findings, element: Any, at: str, allowed: set[str]) -> 
         found.add("must be a block element", at)
         return
     kind = element.get("type")
-    if kind not in SHAPES or kind not in allowed:
+    if not isinstance(kind, str) or kind not in allowed:
         found.add(f"unsupported type: {kind}", f"{at}/type")
         return
     required, optional = SHAPES[kind]

@@ -64,7 +64,7 @@ class Findings:
             self.add("must be a text object", at)
             return
         kind = value.get("type")
-        if kind not in {"plain_text", "mrkdwn"} or (plain and kind != "plain_text"):
+        if kind not in ("plain_text", "mrkdwn") or (plain and kind != "plain_text"):
             wanted = "plain_text" if plain else "plain_text or mrkdwn"
             self.add(f"must be of type {wanted}", f"{at}/type")
         self.keys(value, {"text"}, {"emoji"} if kind == "plain_text" else {"verbatim"}, at)
@@ -124,7 +124,7 @@ def check_confirm(found: Findings, confirm: Any, at: str) -> None:
 
 def check_style(found: Findings, style: Any, at: str) -> None:
     """Note a style that is neither absent, primary nor danger."""
-    if style not in {None, "primary", "danger"}:
+    if style not in (None, "primary", "danger"):
         found.add("must be one of primary, danger", at)
 
 
@@ -147,5 +147,5 @@ def check_image(found: Findings, image: Json, at: str, file_ids: Collection[str]
         return
     if not isinstance(stored, dict) or len({"id", "url"} & set(stored)) != 1:
         found.add("must have exactly one of id, url", f"{at}/slack_file")
-    elif file_ids is not None and "id" in stored and stored["id"] not in file_ids:
+    elif file_ids is not None and "id" in stored and str(stored["id"]) not in file_ids:
         found.add("invalid slack file", f"{at}/slack_file")

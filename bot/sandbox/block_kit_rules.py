@@ -69,7 +69,7 @@ def view_problems(
     if not isinstance(view, dict):
         found.add("must be an object", "/view")
         return found.messages
-    if view.get("type") not in kinds:
+    if _kind(view) not in kinds:
         found.add(f"must be one of {', '.join(sorted(kinds))}", "/view/type")
     _check_frame(found, view)
     blocks = found.items(view.get("blocks"), 1, VIEW_BLOCKS_MAX, "/view/blocks")
@@ -91,8 +91,9 @@ def text_in_blocks(blocks: Any) -> int:
     return inner + (len(own) if isinstance(own, str) else 0)
 
 
-def _kind(block: Any) -> Any:
-    return block.get("type") if isinstance(block, dict) else None
+def _kind(block: Any) -> str | None:
+    kind = block.get("type") if isinstance(block, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def _check_frame(found: Findings, view: Json) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.sandbox.errors import Json
 
-KEPT = 20_000
+KEPT = 5_000
 """How many calls are remembered; a stand-in that runs for days must not grow."""
 
 

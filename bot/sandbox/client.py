@@ -49,9 +49,14 @@ class SandboxClient:
 
     # ---- what people see
 
-    def state(self) -> Json:
-        """Return everything that the stand-in remembers (`GET /control/state`)."""
-        return self._get("/control/state")
+    def state(self, *parts: str) -> Json:
+        """Return everything that the stand-in remembers, or only the parts named.
+
+        Parts: version, users, channels, messages, ephemerals, views, stacks, homes, files, calls,
+        acks, connections, bot_connected (`GET /control/state`).
+        """
+        query = {"only": ",".join(parts)} if parts else {}
+        return self._get("/control/state", **query)
 
     def console(self, user: str) -> Json:
         """Return what this person's console shows (`GET /console/state`)."""
@@ -59,7 +64,7 @@ class SandboxClient:
 
     def messages(self, channel: str) -> list[Json]:
         """Return a channel's messages and replies, oldest first, without ephemerals."""
-        found: list[Json] = self.state()["messages"].get(channel, [])
+        found: list[Json] = self.state("messages")["messages"].get(channel, [])
         return found
 
     def thread(self, channel: str, ts: str) -> list[Json]:
@@ -72,21 +77,23 @@ class SandboxClient:
 
     def ephemerals(self, user: str) -> list[Json]:
         """Return the messages that only this person sees, oldest first, each with its channel."""
-        return [message for message in self.state()["ephemerals"] if message["to"] == user]
+        return [
+            message for message in self.state("ephemerals")["ephemerals"] if message["to"] == user
+        ]
 
     def views(self, user: str) -> list[Json]:
         """Return the person's open modals, the visible one last."""
-        state = self.state()
+        state = self.state("views", "stacks")
         return [state["views"][view_id] for view_id in state["stacks"].get(user, [])]
 
     def home_view(self, user: str) -> Json | None:
         """Return what the person's home tab shows, if the app published one."""
-        view: Json | None = self.state()["homes"].get(user)
+        view: Json | None = self.state("homes")["homes"].get(user)
         return view
 
     def calls(self, method: str) -> list[Json]:
         """Return the app's calls of one Web API method, oldest first."""
-        return [call for call in self.state()["calls"] if call["method"] == method]
+        return [call for call in self.state("calls")["calls"] if call["method"] == method]
 
     # ---- what people do
 
@@ -264,7 +271,7 @@ class SandboxClient:
     # ---- inside
 
     def _view(self, user: str, view_id: str | None) -> Json:
-        state = self.state()
+        state = self.state("views", "stacks")
         wanted = view_id or next(reversed(state["stacks"].get(user, [])), None)
         view: Json | None = state["views"].get(wanted)
         if view is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, cast, get_args
 
@@ -41,34 +42,44 @@ class ControlApi:
             *(web.post(f"/control/{name}", json_endpoint(do)) for name, do in posts.items()),
         ]
 
-    async def _get_state(self, _request: web.Request) -> web.StreamResponse:
-        state = self._state
-        views = state.views
-        body: dict[str, Any] = {
-            "version": state.changes.version,
-            "users": {user: state.workspace.person_json(user) for user in state.workspace.people},
-            "channels": {
-                channel.id: {
-                    **state.workspace.channel_json(channel),
-                    "members": sorted(channel.members),
-                }
-                for channel in state.workspace.channels.values()
-            },
-            "messages": {
-                channel: sorted(messages.values(), key=lambda message: str(message["ts"]))
-                for channel, messages in state.messages.by_channel.items()
-            },
-            "ephemerals": state.messages.ephemerals,
-            "views": views.by_id,
-            "stacks": views.stacks,
-            "homes": {user: views.home(user) for user in views.homes},
-            "files": [_file(stored) for stored in state.files.by_id.values()],
-            "calls": list(state.log.calls),
-            "acks": list(state.log.acks),
-            "connections": self._sockets.count,
-            "bot_connected": self._deliveries.connected,
+    async def _get_state(self, request: web.Request) -> web.StreamResponse:
+        """Answer with everything, or with the parts that `?only=a,b` names."""
+        state, views = self._state, self._state.views
+        parts: dict[str, Callable[[], Any]] = {
+            "version": lambda: state.changes.version,
+            "users": self._users,
+            "channels": self._channels,
+            "messages": self._messages,
+            "ephemerals": lambda: state.messages.ephemerals,
+            "views": lambda: views.by_id,
+            "stacks": lambda: views.stacks,
+            "homes": lambda: {user: views.home(user) for user in views.homes},
+            "files": lambda: [_file(stored) for stored in state.files.by_id.values()],
+            "calls": lambda: list(state.log.calls),
+            "acks": lambda: list(state.log.acks),
+            "connections": lambda: self._sockets.count,
+            "bot_connected": lambda: self._deliveries.connected,
         }
+        wanted = request.query["only"].split(",") if "only" in request.query else list(parts)
+        body = {name: parts[name]() for name in wanted if name in parts}
         return web.json_response(body, headers={"Cache-Control": "no-store"})
+
+    def _users(self) -> Json:
+        workspace = self._state.workspace
+        return {user: workspace.person_json(user) for user in workspace.people}
+
+    def _channels(self) -> Json:
+        workspace = self._state.workspace
+        return {
+            channel.id: {**workspace.channel_json(channel), "members": sorted(channel.members)}
+            for channel in workspace.channels.values()
+        }
+
+    def _messages(self) -> Json:
+        return {
+            channel: sorted(messages.values(), key=lambda message: str(message["ts"]))
+            for channel, messages in self._state.messages.by_channel.items()
+        }
 
     async def _faults(self, body: Json) -> Json:
         kind = field(body, "kind")

@@ -183,7 +183,7 @@ class People:
     def _where(self, user: str, container: Json, given: Json) -> tuple[list[Json], Json]:
         if container.get("type") == "view":
             self._state.human(user)
-            view = self._state.views.get(str(container.get("view_id")))
+            view = self._state.views.seen_by(user, str(container.get("view_id")))
             return view["blocks"], payloads.in_view(view, full_state(view["blocks"], given))
         channel = self._place(user, str(container.get("channel")))
         message = self._message(user, channel, str(container.get("ts")))

@@ -5,8 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from bot.sandbox.errors import SlackError
+
+KEPT = 10_000
+"""How many are remembered, so that a stand-in that runs for days does not grow."""
+
+
+def _forget_oldest(by_id: dict[str, Any]) -> None:
+    if len(by_id) > KEPT:
+        del by_id[next(iter(by_id))]
 
 
 @dataclass
@@ -31,6 +40,7 @@ class Triggers:
         number = secrets.randbelow(10**12)
         trigger_id = f"{number}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
         self._by_id[trigger_id] = _Trigger(user, time.monotonic() + self._life_s)
+        _forget_oldest(self._by_id)
         return trigger_id
 
     def check(self, trigger_id: str) -> str:
@@ -86,6 +96,7 @@ class ResponseUrls:
         url_id = secrets.token_hex(16)
         expires_s = time.monotonic() + self._life_s
         self._by_id[url_id] = ResponseUrl(channel, user, message_ts, self._uses, expires_s)
+        _forget_oldest(self._by_id)
         return url_id
 
     def spend(self, url_id: str) -> ResponseUrl:

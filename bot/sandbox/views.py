@@ -45,6 +45,16 @@ class ViewBook:
                 return view
         raise SlackError("not_found")
 
+    def seen_by(self, user: str, view_id: str) -> Json:
+        """Return one of the person's own modals, or their home tab.
+
+        Raises:
+            SlackError: `not_found`.
+        """
+        if view_id in self.stacks[user] or view_id == self.homes.get(user):
+            return self.by_id[view_id]
+        raise SlackError("not_found")
+
     def open(self, user: str, view: Json) -> Json:
         """Open a modal as the root of a new stack.
 

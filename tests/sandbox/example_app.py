@@ -101,8 +101,10 @@ class ExampleApp:
         return [body for seen, body in self.seen if seen == kind]
 
     def _wire(self) -> None:
-        app = self.bolt
+        self._wire_commands_and_modals(self.bolt)
+        self._wire_clicks_and_events(self.bolt)
 
+    def _wire_commands_and_modals(self, app: AsyncApp) -> None:
         @app.command("/gpu")
         async def command(ack: Any, body: Json, client: Any) -> None:
             self.seen.append(("command", body))
@@ -132,6 +134,7 @@ class ExampleApp:
             self.seen.append(("closed", body))
             await ack()
 
+    def _wire_clicks_and_events(self, app: AsyncApp) -> None:
         @app.action("release")
         async def released(ack: Any, body: Json, client: Any, respond: Any) -> None:
             self.seen.append(("action", body))
@@ -163,11 +166,11 @@ class ExampleApp:
 @contextlib.asynccontextmanager
 async def in_socket_mode(app: ExampleApp) -> AsyncIterator[AsyncSocketModeHandler]:
     handler = AsyncSocketModeHandler(app.bolt, "xapp-local", ping_interval=1)
-    await handler.connect_async()
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # untyped in slack_bolt
     try:
         yield handler
     finally:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]  # untyped in slack_bolt
 
 
 @contextlib.asynccontextmanager
