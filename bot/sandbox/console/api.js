@@ -17,9 +17,10 @@ async function post(path, body) {
   }
 }
 
-/** Everything `user` can see. Throws if the stand-in does not answer. */
-export async function getState(user, signal) {
-  const response = await fetch(`/console/state?user=${encodeURIComponent(user)}`, { signal });
+/** Everything `user` can see; null if there is no such user. Throws if there is no answer. */
+export async function getState(user) {
+  const response = await fetch(`/console/state?user=${encodeURIComponent(user)}`);
+  if (response.status === 404) return null;
   if (!response.ok) throw new Error(`state: HTTP ${response.status}`);
   return response.json();
 }

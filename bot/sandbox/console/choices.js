@@ -132,7 +132,12 @@ export function radioButtons(element, block, surface, attributes) {
 
 function filterBox(node) {
   const lines = [...node.querySelectorAll(".option")];
-  const box = el("input", { type: "search", class: "filter", placeholder: "Filter…", "aria-label": "Filter the options" });
+  const box = el("input", {
+    type: "search",
+    class: "filter",
+    placeholder: "Filter…",
+    "aria-label": "Filter the options",
+  });
   box.addEventListener("input", () => {
     const wanted = box.value.trim().toLowerCase();
     for (const line of lines) line.hidden = !line.textContent.toLowerCase().includes(wanted);
@@ -153,7 +158,7 @@ export function multiChoice(element, block, surface, attributes) {
     grouped(choices).map(([heading, items]) => [
       heading !== undefined && el("p", { class: "options-heading" }, heading),
       ...items.map((c) => optionLine("checkbox", name, c, current.has(c.value), surface.ctx)),
-    ]).flat(),
+    ]),
   );
   if (select && choices.length >= FILTER_FROM) node.prepend(filterBox(node));
   const boxes = [...node.querySelectorAll("input[type=checkbox]")];

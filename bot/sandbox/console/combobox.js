@@ -18,7 +18,8 @@ class Combobox {
     this.multi = element.type.startsWith("multi_");
     this.minimum = element.min_query_length ?? MIN_QUERY_LENGTH;
     const listId = uniqueId("options");
-    this.list = el("ul", { id: listId, role: "listbox", class: "popup", hidden: true, "aria-label": "Options" });
+    const listbox = { role: "listbox", class: "popup", "aria-label": "Options" };
+    this.list = el("ul", { id: listId, hidden: true, ...listbox });
     this.input = el("input", {
       ...attributes,
       type: "text",

@@ -23,7 +23,8 @@ export function asMessage(text, ctx) {
 }
 
 function startingWith(items, word) {
-  return items.filter(({ insert }) => insert.toLowerCase().startsWith(word.toLowerCase())).slice(0, MOST_SUGGESTIONS);
+  const fits = ({ insert }) => insert.toLowerCase().startsWith(word.toLowerCase());
+  return items.filter(fits).slice(0, MOST_SUGGESTIONS);
 }
 
 /** Suggestions for the word before the caret: [{insert, note}]. */
@@ -34,9 +35,11 @@ function suggestionsFor(before, ctx, commands) {
   }
   const word = /(?:^|\s)([@#]\S*)$/.exec(before)?.[1];
   if (!word) return { word: "", items: [] };
+  const users = Object.values(ctx.users).filter((user) => !user.deleted);
+  const channels = Object.values(ctx.channels).filter((channel) => !channel.is_im);
   const items = word.startsWith("@")
-    ? Object.values(ctx.users).filter((u) => !u.deleted).map((u) => ({ insert: `@${u.name}`, note: u.real_name }))
-    : Object.values(ctx.channels).filter((c) => !c.is_im).map((c) => ({ insert: `#${c.name}`, note: "" }));
+    ? users.map(({ name, real_name }) => ({ insert: `@${name}`, note: real_name }))
+    : channels.map(({ name }) => ({ insert: `#${name}`, note: "" }));
   return { word, items: startingWith(items, word) };
 }
 
@@ -54,7 +57,8 @@ export class Composer {
     this.send = send;
     const listId = uniqueId("suggestions");
     const hintId = uniqueId("hint");
-    this.list = el("ul", { id: listId, role: "listbox", class: "popup suggestions", hidden: true, "aria-label": "Suggestions" });
+    const listbox = { role: "listbox", class: "popup suggestions", "aria-label": "Suggestions" };
+    this.list = el("ul", { id: listId, hidden: true, ...listbox });
     this.hint = el("p", { id: hintId, class: "composer-hint", "data-testid": `${testId}-hint` });
     this.box = el("textarea", {
       id: inputId,
@@ -117,7 +121,8 @@ export class Composer {
   #typed() {
     this.#fit();
     this.#showHint();
-    const { word, items } = suggestionsFor(this.box.value.slice(0, this.box.selectionStart), this.#ctx, this.#commands);
+    const before = this.box.value.slice(0, this.box.selectionStart);
+    const { word, items } = suggestionsFor(before, this.#ctx, this.#commands);
     const complete = items.length === 1 && items[0].insert === word;
     this.#word = word;
     this.#items = complete ? [] : items;
@@ -133,7 +138,8 @@ export class Composer {
   #showHint() {
     const first = /^\/\S+/.exec(this.box.value)?.[0];
     const known = this.#commands.find(({ command }) => command === first);
-    const text = known ? `${known.command} ${known.usage_hint ?? ""} — ${known.description}` : "Enter sends · Shift+Enter new line · / for commands";
+    const keys = `Enter sends · Shift+Enter new line${this.#commands.length ? " · / for commands" : ""}`;
+    const text = known ? `${known.command} ${known.usage_hint ?? ""} — ${known.description}` : keys;
     if (this.hint.textContent !== text) this.hint.textContent = text;
   }
 

@@ -13,6 +13,8 @@ import { knownZone } from "./zones.js";
 
 const byId = (id) => document.getElementById(id);
 const CLOCK_TICK_MS = 20_000;
+/** Who a tab without an address acts as: the first person of the stand-in's workspace. */
+const FIRST_USER = "U0ALICE";
 
 /** The tab's address: #user=U0ALICE&channel=C0GPU, or &app=home. */
 function readAddress() {
@@ -56,8 +58,6 @@ class Console {
       inputId: "thread-composer-text", testId: "thread-composer", sendTestId: "thread-send",
       label: "Reply", send: (text) => this.#send(text, this.#thread),
     });
-    this.home = this.#homeSurface();
-    byId("home").append(this.home.node);
   }
 
   start() {
@@ -74,7 +74,7 @@ class Console {
     setInterval(() => this.#tick(), CLOCK_TICK_MS);
     const { user, channel, app } = readAddress();
     this.#place = { home: app === "home", channel };
-    this.actAs(user);
+    this.actAs(user || FIRST_USER);
   }
 
   #homeSurface() {
@@ -85,10 +85,11 @@ class Console {
         await this.notices.track(answer, "That");
         await this.refresh();
       },
-      loadOptions: async (blockId, actionId, value) => {
-        const ids = { action_id: actionId, block_id: blockId, view_id: this.#state.home.id };
-        return (await loadOptions({ user: this.#user, value, ...ids })).options ?? [];
-      },
+      loadOptions: (blockId, actionId, value) =>
+        this.notices.options(loadOptions({
+          user: this.#user, value, action_id: actionId, block_id: blockId,
+          view_id: this.#state.home.id,
+        })),
     });
   }
 
@@ -116,7 +117,9 @@ class Console {
     this.#stream?.close();
     this.#connected(null);
     const onChange = () => this.refresh();
-    this.#stream = user ? new ChangeStream(user, onChange, (ok) => this.#connected(ok)) : null;
+    this.#stream = new ChangeStream(user, onChange, (ok) => this.#connected(ok));
+    this.home = this.#homeSurface();
+    byId("home").replaceChildren(this.home.node);
     this.refresh().then(() => this.#place.home && this.#callHome());
   }
 
@@ -140,7 +143,8 @@ class Console {
     this.#draw();
     if (ts) this.threadComposer.focus();
     else if (opener) {
-      const message = byId("log").querySelector(`[data-ts="${CSS.escape(opener)}"] [data-testid=thread-open]`);
+      const parent = `[data-ts="${CSS.escape(opener)}"]`;
+      const message = byId("log").querySelector(`${parent} [data-testid=thread-open]`);
       (message ?? byId("log")).focus();
     }
   }
@@ -184,23 +188,18 @@ class Console {
       try {
         state = await getState(user);
       } catch {
-        this.#connected(false);
+        if (user === this.#user) this.#connected(false);
         return;
       }
       if (user !== this.#user) return;
-      this.#adopt(state);
+      if (!state) {
+        if (user === FIRST_USER) this.#connected(false);
+        else this.actAs(FIRST_USER);
+        return;
+      }
+      this.#state = state;
+      this.#draw();
     } while (this.#again);
-  }
-
-  #adopt(state) {
-    this.#state = state;
-    if (this.#user !== state.me.id) {
-      this.#user = state.me.id;
-      const onChange = () => this.refresh();
-      this.#stream?.close();
-      this.#stream = new ChangeStream(this.#user, onChange, (ok) => this.#connected(ok));
-    }
-    this.#draw();
   }
 
   #connected(ok) {
@@ -253,7 +252,8 @@ class Console {
     this.#drawThread(state, ctx);
     this.modals.render(state.views ?? [], ctx);
     const unread = this.sidebar.unread;
-    document.title = `${unread ? `(${unread}) ` : ""}${state.me.real_name || state.me.name} – ${this.notices.appName}`;
+    const name = state.me.real_name || state.me.name;
+    document.title = `${unread ? `(${unread}) ` : ""}${name} – ${this.notices.appName}`;
   }
 
   #drawUsers(state) {
@@ -273,7 +273,8 @@ class Console {
     for (const id of ["log", "composer-host"]) byId(id).hidden = true;
     byId("home").hidden = false;
     const { home } = state;
-    const nothing = { type: "section", text: { type: "plain_text", text: "This app has not published a home yet." } };
+    const text = { type: "plain_text", text: "This app has not published a home yet." };
+    const nothing = { type: "section", text };
     this.home.update(home?.blocks ?? [nothing], { ...ctx, channelId: null });
   }
 
@@ -286,7 +287,7 @@ class Console {
     byId("home").hidden = true;
     for (const id of ["log", "composer-host"]) byId(id).hidden = false;
     const all = state.messages[channel.id] ?? [];
-    this.log.update(inChannel(all.filter((m) => !m.thread_ts || m.thread_ts === m.ts || !m.ephemeral)), all, channel.id, ctx);
+    this.log.update(inChannel(all), all, channel.id, ctx);
     this.composer.update(ctx, state.commands ?? [], `Message ${channel.is_im ? name : `#${name}`}`);
   }
 

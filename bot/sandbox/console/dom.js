@@ -14,7 +14,7 @@ export function el(tag, props = {}, ...kids) {
     else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value === true ? "" : String(value));
   }
-  node.append(...kids.flat().filter((kid) => kid !== null && kid !== undefined && kid !== false));
+  node.append(...kids.flat(Infinity).filter((kid) => kid !== null && kid !== undefined && kid !== false));
   return node;
 }
 
@@ -53,10 +53,10 @@ export function uniqueId(prefix) {
   return `${prefix}-${counter}`;
 }
 
-/** A url the browser may follow from text an app sent, or null (javascript: and such). */
+/** A url the browser may follow from text an app sent, or null (javascript:, relative and such). */
 export function safeUrl(url) {
   try {
-    const parsed = new URL(url, location.href);
+    const parsed = new URL(url);
     return ["http:", "https:", "mailto:"].includes(parsed.protocol) ? parsed.href : null;
   } catch {
     return null;

@@ -91,6 +91,7 @@ export function picker(element, block, surface, attributes) {
     timer = setTimeout(flush, PICKING_PAUSE_MS);
   });
   node.addEventListener("blur", flush);
+  node.addEventListener("keydown", (event) => event.key === "Enter" && flush());
   if (element.type !== "datetimepicker") return node;
   return el("span", { class: "with-zone" }, node, el("span", { class: "zone" }, zoneName(tz)));
 }

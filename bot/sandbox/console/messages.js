@@ -8,6 +8,7 @@ import { BlockSurface } from "./surface.js";
 import { dayTitle, daysFromToday, fullText, timeText } from "./zones.js";
 
 const TOGETHER_S = 300;
+const NEAR_END_PX = 80;
 
 /** A calm, steady colour for a person: the hue of their id. */
 function hueOf(id) {
@@ -41,7 +42,7 @@ export function replyCount(messages, ts) {
 
 function startsAnew(message, before, ctx) {
   if (!before || before.user !== message.user || message.ephemeral || before.ephemeral) return true;
-  if (message.reply_broadcast) return true;
+  if (message.reply_broadcast || before.ts === message.thread_ts) return true;
   const far = Number(message.ts) - Number(before.ts) > TOGETHER_S;
   return far || daysFromToday(message.ts * 1000, before.ts * 1000, ctx.tz) !== 0;
 }
@@ -54,19 +55,29 @@ export class MessageList {
    * `openThread(ts)` or null inside a thread; `refresh()` resolves when the newest state was drawn.
    */
   constructor(root, { notices, refresh, openThread }) {
-    Object.assign(this, { root, notices, refresh, openThread });
+    Object.assign(this, { root, notices, refresh, openThread, atEnd: true });
+    root.addEventListener("scroll", () => {
+      this.atEnd = root.scrollHeight - root.scrollTop - root.clientHeight < NEAR_END_PX;
+    });
+    // Who reads the newest message goes on reading it when a picture arrives or the window shrinks.
+    root.addEventListener("load", () => this.#stay(), true);
+    new ResizeObserver(() => this.#stay()).observe(root);
+  }
+
+  #stay() {
+    if (this.atEnd) this.root.scrollTop = this.root.scrollHeight;
   }
 
   /** Forget everything that was drawn and entered, for another channel, thread or person. */
   reset() {
     this.#entries.clear();
     this.#drawn = [];
+    this.atEnd = true;
     this.root.replaceChildren();
   }
 
   /** Draw `messages` of a channel; `all` are the channel's messages, to count replies in. */
   update(messages, all, channelId, ctx) {
-    const atEnd = this.root.scrollHeight - this.root.scrollTop - this.root.clientHeight < 80;
     const entries = new Map();
     const nodes = [];
     let before = null;
@@ -88,7 +99,8 @@ export class MessageList {
     this.#entries = entries;
     this.#drawn = nodes;
     arrange(this.root, nodes);
-    if (atEnd || (grew && messages.at(-1)?.user === ctx.me.id)) this.root.scrollTop = this.root.scrollHeight;
+    if (grew && messages.at(-1)?.user === ctx.me.id) this.atEnd = true;
+    this.#stay();
   }
 
   #nothing() {
@@ -112,10 +124,10 @@ export class MessageList {
         await this.notices.track(answer, "That");
         await this.refresh();
       },
-      loadOptions: async (blockId, actionId, value) => {
-        const ids = { action_id: actionId, block_id: blockId };
-        return (await loadOptions({ user: this.user, value, ...ids })).options ?? [];
-      },
+      loadOptions: (blockId, actionId, value) =>
+        this.notices.options(loadOptions({
+          user: this.user, value, action_id: actionId, block_id: blockId, container,
+        })),
     });
     entry.text = el("div", { class: "text block" });
     entry.files = el("div", { class: "files" });
@@ -155,14 +167,15 @@ export class MessageList {
   #author(message, ctx) {
     const user = ctx.users[message.user];
     const name = message.username || user?.name || message.user || "app";
-    return { id: message.user ?? "app", is_bot: Boolean(message.bot_id), real_name: user?.real_name, ...user, name };
+    return { id: message.user ?? "app", is_bot: Boolean(message.bot_id), ...user, name };
   }
 
   #paintHead(entry, message, author, anew, ctx) {
     const ms = message.ts * 1000;
     const time = el("time", { datetime: new Date(ms).toISOString(), title: fullText(ms, ctx.tz) },
       timeText(ms, ctx.tz));
-    entry.side.replaceChildren(anew ? avatar(author) : el("span", { class: "side-time" }, timeText(ms, ctx.tz).replace(/ [AP]M$/, "")));
+    const short = timeText(ms, ctx.tz).replace(/ [AP]M$/, "");
+    entry.side.replaceChildren(anew ? avatar(author) : el("span", { class: "side-time" }, short));
     const byPerson = message.edited && !author.is_bot;
     entry.head.replaceChildren(...[
       el("strong", { class: "author" }, author.real_name || author.name),

@@ -78,10 +78,10 @@ export class ModalStack {
         await this.notices.track(answer, "That");
         await this.refresh();
       },
-      loadOptions: async (blockId, actionId, value) => {
-        const ids = { action_id: actionId, block_id: blockId, view_id: viewId };
-        return (await loadOptions({ user: this.user, value, ...ids })).options ?? [];
-      },
+      loadOptions: (blockId, actionId, value) =>
+        this.notices.options(loadOptions({
+          user: this.user, value, action_id: actionId, block_id: blockId, view_id: viewId,
+        })),
     });
   }
 
@@ -106,8 +106,8 @@ export class ModalStack {
     const { node } = entry.surface;
     const again = entry.lastFocus && node.contains(entry.lastFocus) ? entry.lastFocus : null;
     const wished = node.querySelector("[data-focus-on-load]");
-    const first = again ?? wished ?? node.querySelector(FOCUSABLE) ?? this.foot.querySelector("button:last-child");
-    (first ?? this.dialog).focus();
+    const first = again ?? wished ?? node.querySelector(FOCUSABLE);
+    (first ?? this.foot.querySelector("button:last-child")).focus();
   }
 
   #drawFrame(view, depth, ctx) {
@@ -125,8 +125,9 @@ export class ModalStack {
       "data-testid": "modal-dismiss", onclick: () => this.#close(depth > 1),
     }, "✕");
     this.head.replaceChildren(...[back, title, all].filter(Boolean));
-    const close = el("button", { type: "button", "data-testid": "modal-close", onclick: () => this.#close(false) },
-      ...(view.close ? textObject(view.close, ctx) : [view.submit ? "Cancel" : "Close"]));
+    const close = el("button", {
+      type: "button", "data-testid": "modal-close", onclick: () => this.#close(false),
+    }, ...(view.close ? textObject(view.close, ctx) : [view.submit ? "Cancel" : "Close"]));
     const submit = view.submit && el("button", { class: "primary", "data-testid": "modal-submit" },
       ...textObject(view.submit, ctx));
     this.foot.replaceChildren(...[close, submit].filter(Boolean));

@@ -5,16 +5,15 @@ import { el } from "./dom.js";
 const WORKING_AFTER_MS = 250;
 
 const REASONS = {
-  operation_timeout: "did not answer within three seconds",
-  app_not_connected: "is not connected",
-  dispatch_failed: "could not be reached",
-  stand_in_unreachable: "could not be reached, because the stand-in itself is not running",
+  stand_in_unreachable: "the stand-in is not running",
+  is_archived: "this channel is archived",
+  not_in_channel: "you are not in this channel",
 };
 
-/** A sentence for an error code of the stand-in. */
-export function explain(app, error) {
-  const reason = REASONS[error];
-  return reason ? `${app} ${reason} (${error})` : `${error || "something went wrong"}`;
+/** A sentence for a failure: the stand-in sends either a whole sentence or an error code. */
+export function explain(what, error) {
+  if (error?.includes(" ")) return /[.!?]$/.test(error) ? error : `${error}.`;
+  return `${what} failed: ${REASONS[error] ?? (error || "something went wrong")}.`;
 }
 
 /** Shows at most one notice: over the page, or inside the open dialog, where it can be read. */
@@ -42,9 +41,16 @@ export class Notices {
     const result = await answer;
     clearTimeout(timer);
     this.#pending -= 1;
-    if (!result.ok) this.error(`${what} failed: ${explain(this.appName, result.error)}.`);
+    if (!result.ok) this.error(explain(what, result.error));
     else if (this.#pending === 0 && this.#node?.dataset.kind === "working") this.clear();
     return result;
+  }
+
+  /** The options that an app offered; if it failed to, an error is shown and there are none. */
+  async options(answer) {
+    const { options, error } = await answer;
+    if (error) this.error(explain("Loading the options", error));
+    return options ?? [];
   }
 
   error(text) {
@@ -63,7 +69,9 @@ export class Notices {
   #show(kind, text) {
     this.clear();
     const role = kind === "error" ? "alert" : "status";
-    const dismiss = el("button", { type: "button", class: "icon", "aria-label": "Dismiss", onclick: () => this.clear() }, "✕");
+    const dismiss = el("button", {
+      type: "button", class: "icon", "aria-label": "Dismiss", onclick: () => this.clear(),
+    }, "✕");
     this.#node = el(
       "p",
       { class: `notice notice-${kind}`, role, "data-kind": kind, "data-testid": "notice" },

@@ -21,7 +21,8 @@ function section(block, surface) {
     block.fields && el("div", { class: "fields" },
       block.fields.map((field) => el("div", { class: "text" }, ...textObject(field, ctx)))));
   if (!block.accessory) return body;
-  const accessory = renderElement(block.accessory, block, surface, named(block.accessory, plainOf(block.text)));
+  const naming = named(block.accessory, plainOf(block.text));
+  const accessory = renderElement(block.accessory, block, surface, naming);
   const kind = block.accessory.type === "image" ? "section with-image" : "section";
   return el("div", { class: kind }, body, el("div", { class: "accessory" }, accessory));
 }
@@ -41,7 +42,8 @@ function imageBlock(block, { ctx }) {
 
 function input(block, surface) {
   const { ctx } = surface;
-  const ids = { id: uniqueId("field"), label: uniqueId("label"), hint: uniqueId("hint"), error: uniqueId("error") };
+  const names = ["id", "label", "hint", "error"];
+  const ids = Object.fromEntries(names.map((name) => [name, uniqueId(name)]));
   const optional = block.optional ? el("span", { class: "hint" }, " (optional)") : null;
   const describedBy = block.hint ? `${ids.error} ${ids.hint}` : ids.error;
   return el("div", { class: "input" },

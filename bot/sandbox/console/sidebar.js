@@ -37,7 +37,8 @@ export class Sidebar {
     this.unread = 0;
     const rows = state.channels.map((channel) => ({ channel, node: this.#row(channel, state, place) }));
     const shown = rows.filter(({ channel }) => !channel.is_archived);
-    const nodes = (direct) => shown.filter(({ channel }) => Boolean(channel.is_im) === direct).map(({ node }) => node);
+    const nodes = (direct) =>
+      shown.filter(({ channel }) => Boolean(channel.is_im) === direct).map(({ node }) => node);
     arrange(document.getElementById("channel-list"), nodes(false));
     arrange(document.getElementById("direct-list"), nodes(true));
     const home = this.#item("app-home", "app-home", () => this.openApp());

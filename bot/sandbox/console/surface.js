@@ -117,7 +117,8 @@ export class BlockSurface {
     node.hidden = !text;
     const group = node.parentNode.querySelector("[data-control]");
     // A group of boxes cannot take the focus nor be invalid itself; its members can.
-    const inside = group?.matches("[role=group], [role=radiogroup]") ? group.querySelectorAll("input") : [group];
+    const isGroup = group?.matches("[role=group], [role=radiogroup]");
+    const inside = isGroup ? group.querySelectorAll("input") : [group];
     for (const control of inside) {
       if (!text) {
         control?.removeAttribute("aria-invalid");
