@@ -1,0 +1,180 @@
+"""The Slack app: every listener acknowledges first, then the work goes on in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.ports.clock import Clock
+from bot.ports.use_cases import UseCaseRunner
+from bot.slack import registered
+from bot.slack.answering import Answering
+from bot.slack.asked import (
+    Asked,
+    Payload,
+    asked_by_command,
+    asked_by_event,
+    asked_by_interaction,
+    metadata,
+)
+from bot.slack.blocks.booking_modal import form_with_notice, waiting_modal
+from bot.slack.desk import Desk
+from bot.slack.identity import Directory
+from bot.slack.inbound.submit_form import Submitted
+from bot.slack.inbound.unknown_click import unknown_click
+
+log = structlog.get_logger(__name__)
+
+SUBMISSION_BUDGET_S = 2.2
+"""Slack waits 3 seconds for the answer to a submitted modal; the rest is for the way there."""
+
+AFTER_ACK_S = 0.5
+"""How long after the "Booking…" acknowledgement the modal is left alone, so that the outcome
+cannot arrive before it and be overwritten."""
+
+Listener = Callable[..., Awaitable[None]]
+
+
+def build_slack_app(
+    client: AsyncWebClient,
+    run: UseCaseRunner,
+    clock: Clock,
+    *,
+    signing_secret: str | None,
+    answering: Answering | None = None,
+) -> AsyncApp:
+    """Return the app with every listener of `bot.slack.registered`.
+
+    Args:
+        client: the Web API with the bot's token; it is used for everything.
+        run: how to call the services.
+        clock: tells the time.
+        signing_secret: for HTTP mode; None in Socket Mode.
+        answering: where the background work runs, for someone who wants to `drain` it at the end.
+    """
+    desk = Desk(run, clock, client, Directory(client, run), answering or Answering(client))
+    app = AsyncApp(
+        name="berth",
+        client=client,
+        signing_secret=signing_secret or "",
+        # An authorize of our own keeps Bolt from switching to OAuth and dropping the token when
+        # SLACK_CLIENT_ID and SLACK_CLIENT_SECRET happen to be in the environment.
+        authorize=_authorizer(client),
+    )
+    for command, work in registered.COMMANDS.items():
+        app.command(command)(_listener(desk, command, work, asked_by_command))
+    for action, work in registered.ACTIONS.items():
+        app.action(action)(_listener(desk, action, work, asked_by_interaction))
+    for shortcut, work in registered.SHORTCUTS.items():
+        app.shortcut(shortcut)(_listener(desk, shortcut, work, asked_by_interaction))
+    for event, work in registered.EVENTS.items():
+        app.event(event)(_event_listener(desk, event, work))
+    for callback, submission in registered.VIEWS.items():
+        app.view(callback)(_view_listener(desk, callback, submission))
+    # After all others: a button of another release is answered, an event nobody wants is
+    # acknowledged, since Slack would send it again three times.
+    app.action(re.compile(".*"))(_listener(desk, "unknown", unknown_click, asked_by_interaction))
+    app.event(re.compile(".*"))(_ignore)
+    app.error(_log_error)
+    return app
+
+
+def _authorizer(client: AsyncWebClient) -> Callable[..., Awaitable[AuthorizeResult]]:
+    known: list[AuthorizeResult] = []
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        if not known:
+            answer = await client.auth_test()
+            result = AuthorizeResult.from_auth_test_response(
+                auth_test_response=answer, bot_token=client.token
+            )
+            known.append(result)
+        return known[0]
+
+    return authorize
+
+
+def _listener(
+    desk: Desk, name: str, work: registered.Work, read: Callable[[Payload], Asked]
+) -> Listener:
+    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+        asked = read(body)
+        await ack()
+        desk.answering.start(_run(work, desk, asked), asked, name)
+
+    return listen
+
+
+def _event_listener(desk: Desk, name: str, work: registered.Work) -> Listener:
+    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+        asked = asked_by_event(body)
+        await ack()
+        if desk.seen.is_new(body.get("event_id")):
+            desk.answering.start(_run(work, desk, asked), asked, name)
+
+    return listen
+
+
+async def _run(work: registered.Work, desk: Desk, asked: Asked) -> None:
+    await work(desk, asked)
+
+
+def _view_listener(desk: Desk, name: str, submission: registered.Submission) -> Listener:
+    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+        asked = asked_by_interaction(body)
+        work = asyncio.create_task(_submitted(desk, asked, name, submission))
+        done, _ = await asyncio.wait({work}, timeout=SUBMISSION_BUDGET_S)
+        if not done:
+            await ack(response_action="update", view=_booking(asked))
+            desk.answering.start(_finish_late(desk, asked, work), asked, name)
+            return
+        submitted = work.result()
+        await ack(**submitted.ack)
+        if submitted.tell is not None:
+            told = desk.answering.tell_in_channel(asked, submitted.tell)
+            desk.answering.start(told, asked, name)
+
+    return listen
+
+
+def _booking(asked: Asked) -> dict[str, Any]:
+    return waiting_modal("Booking…", metadata(asked.channel_id))
+
+
+async def _submitted(
+    desk: Desk, asked: Asked, name: str, submission: registered.Submission
+) -> Submitted:
+    try:
+        return await submission(desk, asked)
+    except Exception as error:  # noqa: BLE001 - the edge: the form itself tells it
+        card = desk.answering.refusal(error, asked, name)
+        view = form_with_notice(asked.view, card)
+        return Submitted({"response_action": "update", "view": view}, view)
+
+
+async def _finish_late(desk: Desk, asked: Asked, work: asyncio.Task[Submitted]) -> None:
+    submitted, _ = await asyncio.gather(work, asyncio.sleep(AFTER_ACK_S))
+    try:
+        await desk.answering.show_view(asked, submitted.late_view)
+    except SlackApiError as error:
+        # The modal was closed meanwhile; what came of it is told all the same.
+        log.info("slack_modal_gone", user=asked.user_id, reason=str(error))
+        if submitted.tell is not None:
+            await desk.answering.tell(replace(asked, view={}), submitted.tell)
+
+
+async def _ignore(ack: AsyncAck) -> None:
+    await ack()
+
+
+async def _log_error(error: Exception, body: dict[str, Any]) -> None:
+    log.error("slack_request_failed", kind=body.get("type"), exc_info=error)

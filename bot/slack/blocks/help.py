@@ -1,0 +1,48 @@
+"""What can be said to Berth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.slack.blocks.card import Card
+from bot.slack.blocks.mine import reserve_button
+from bot.slack.blocks.text import actions, context, header, section
+
+COMMANDS: Mapping[str, str] = {
+    "reserve": "opens a form; with words it books in one line (`book` does the same)",
+    "status": "who holds which GPU, and until when",
+    "mine": "your reservations, each with a button to give it back",
+    "cancel": "`/gpu cancel R12 demo moved` gives R12 back, with the reason; `release` is the same",
+    "help": "this text",
+}
+"""Each sub-command in a few words."""
+
+EXAMPLES = (
+    "/gpu reserve 1 now 2h",
+    "/gpu reserve 4 tomorrow 18:00 8h p1 yolov8l release",
+    "/gpu reserve gpu3,gpu4@host2 wed 20:00-08:00",
+    "/gpu reserve 2 now until fri 9am protected",
+    '/gpu reserve 2 2026-12-01 18:00 8h yolo11m data=coco8.yaml epochs=50 "night run"',
+)
+"""One-line bookings; a test reads every one of them."""
+
+
+def help_card() -> Card:
+    """Return the help."""
+    commands = "\n".join(f"• `/gpu {name}`: {does}" for name, does in COMMANDS.items())
+    examples = "\n".join(f"`{example}`" for example in EXAMPLES)
+    rules = (
+        "Times are in your own time zone as Slack knows it. In any order: how many GPUs or which, "
+        "when, how long or `until` when, `p0` to `p2`, `preemptible` or `protected`; a model, "
+        "`train` or `epochs=50` makes it a training that starts by itself. The rest is a note."
+    )
+    return Card(
+        "How to book GPUs with /gpu",
+        (
+            header("Booking GPUs"),
+            section(commands),
+            section(f"*In one line*\n{examples}"),
+            context(rules),
+            actions([reserve_button()]),
+        ),
+    )

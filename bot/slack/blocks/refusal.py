@@ -1,0 +1,90 @@
+"""How a refusal looks: why, and what instead; what fits instead is one click away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta, tzinfo
+
+from bot.domain.errors import BerthError, TooShort, WindowTaken
+from bot.domain.holdings import Alternative
+from bot.domain.requests import ReserveRequest
+from bot.slack.blocks.card import Card
+from bot.slack.blocks.text import (
+    Block,
+    actions,
+    button,
+    clip,
+    count_text,
+    duration_text,
+    section,
+    window_text,
+)
+from bot.slack.carried_request import VALUE_CHARS, request_to_value, with_alternative
+from bot.slack.error_sentences import MrkdwnWords, sentence
+
+ALTERNATIVE_ACTION = "reserve.alternative"
+"""The ``action_id`` of a button that books what it shows; its value is the whole request."""
+
+MOST_ALTERNATIVES = 5
+FALLBACK_CHARS = 1000
+
+
+def refusal_card(error: BerthError, tz: tzinfo, request: ReserveRequest | None = None) -> Card:
+    """Return the words for an error, with buttons for what fits instead of ``request``."""
+    words = sentence(error, MrkdwnWords(tz))
+    blocks = [section(f":no_entry: {words.says}\n{words.next_step}")]
+    if request is not None:
+        blocks += _offers(error, request, tz)
+    return Card(clip(str(words), FALLBACK_CHARS), tuple(blocks))
+
+
+def problem_card(reference: str) -> Card:
+    """Return the words for an error that nobody foresaw; the log has it under ``reference``."""
+    text = (
+        f":boom: Something went wrong on my side, and I wrote it down as `{reference}`. "
+        "Please look at `/gpu mine` before you try again, and tell whoever runs Berth that number."
+    )
+    return Card(text, (section(text),))
+
+
+def _offers(error: BerthError, request: ReserveRequest, tz: tzinfo) -> Iterator[Block]:
+    if isinstance(error, TooShort):
+        whole = _with_length(request, error.slot)
+        label = f"Book one slot of {duration_text(error.slot)}"
+        yield from _buttons([_offer(label, whole)])
+    elif isinstance(error, WindowTaken):
+        for alternative in error.alternatives[:MOST_ALTERNATIVES]:
+            offered = with_alternative(request, alternative)
+            fewer = " instead" if alternative.gpu_count < error.wanted_gpus else ""
+            text = f"{count_text(alternative.gpu_count, 'GPU')}{fewer}, {_window(alternative, tz)}"
+            yield section(text, accessory=_offer("Book this", offered))
+
+
+def _window(alternative: Alternative, tz: tzinfo) -> str:
+    return window_text(alternative.window, tz)
+
+
+def _buttons(elements: list[Block | None]) -> Iterator[Block]:
+    shown = [element for element in elements if element is not None]
+    if shown:
+        yield actions(shown)
+
+
+def _offer(label: str, request: ReserveRequest) -> Block | None:
+    value = request_to_value(request)
+    if len(value) > VALUE_CHARS:
+        return None  # hundreds of GPU names; the words still say what fits
+    return button(label, ALTERNATIVE_ACTION, value, style="primary")
+
+
+def _with_length(request: ReserveRequest, length: timedelta) -> ReserveRequest:
+    return ReserveRequest(
+        length=length,
+        gpu_count=request.gpu_count,
+        gpu_names=request.gpu_names,
+        start=request.start,
+        priority=request.priority,
+        preemptible=request.preemptible,
+        run=request.run,
+        note=request.note,
+    )

@@ -1,0 +1,25 @@
+"""``/gpu cancel [R12 [reason]]``."""
+
+from __future__ import annotations
+
+from bot.services import booking
+from bot.slack.asked import Asked
+from bot.slack.blocks.confirmation import cancelled_card
+from bot.slack.desk import Desk
+from bot.slack.grammar import parse_cancel
+from bot.slack.inbound.mine_command import show_mine
+
+
+async def cancel(desk: Desk, asked: Asked, rest: str) -> None:
+    """Give a reservation back; without a number, list what can be given back.
+
+    Raises:
+        UnknownReservation, NotTheHolder, ReservationOver: told where the person stands.
+    """
+    wish = parse_cancel(rest)
+    if wish.reservation_id is None:
+        await show_mine(desk, asked)
+        return
+    member, _ = await desk.member(asked)
+    view = await desk.run(booking.cancel, member, wish.reservation_id, wish.reason)
+    await desk.answering.tell(asked, cancelled_card(view))

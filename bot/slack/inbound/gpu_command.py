@@ -1,0 +1,38 @@
+"""``/gpu …``: finds the sub-command that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from bot.slack.asked import Asked
+from bot.slack.desk import Desk
+from bot.slack.grammar import parse_command, unescape
+from bot.slack.inbound.cancel_command import cancel
+from bot.slack.inbound.help_command import show_help
+from bot.slack.inbound.mine_command import show_mine
+from bot.slack.inbound.reserve_command import reserve
+from bot.slack.inbound.status_command import show_short_status, show_status
+
+COMMAND = "/gpu"
+
+SubCommand = Callable[[Desk, Asked, str], Awaitable[None]]
+
+SUB_COMMANDS: Mapping[str, SubCommand] = {
+    "": show_short_status,
+    "reserve": reserve,
+    "status": show_status,
+    "mine": show_mine,
+    "cancel": cancel,
+    "help": show_help,
+}
+
+
+async def gpu(desk: Desk, asked: Asked) -> None:
+    """Do what was written after ``/gpu``.
+
+    Raises:
+        UnknownCommand: there is no such sub-command.
+        BerthError: whatever the sub-command raises.
+    """
+    name, rest = parse_command(unescape(asked.text))
+    await SUB_COMMANDS[name](desk, asked, rest)

@@ -1,0 +1,35 @@
+"""The App Home is opened, or something in it has changed."""
+
+from __future__ import annotations
+
+from bot.services import queries
+from bot.slack.asked import Asked
+from bot.slack.blocks.card import Card
+from bot.slack.blocks.home import home_view
+from bot.slack.desk import Desk
+
+EVENT = "app_home_opened"
+
+
+async def show_home(desk: Desk, asked: Asked, notice: Card | None = None) -> None:
+    """Publish the person's home tab as it is now, with the outcome of a click on top.
+
+    Raises:
+        NotAllowed, Unavailable: who this is could not be told.
+        SlackApiError: Slack refused the view.
+    """
+    member, tz = await desk.member(asked)
+    status = await desk.run(queries.status)
+    mine = await desk.run(queries.mine, member)
+    view = home_view(status, mine, tz, notice)
+    await desk.client.views_publish(user_id=asked.user_id, view=view)
+
+
+async def home_opened(desk: Desk, asked: Asked) -> None:
+    """Publish the home tab when it, and not the messages tab, is opened.
+
+    Raises:
+        NotAllowed, Unavailable, SlackApiError: see `show_home`.
+    """
+    if asked.in_home:
+        await show_home(desk, asked)

@@ -1,0 +1,29 @@
+"""``/gpu reserve [one line]``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.services import queries
+from bot.slack.asked import Asked
+from bot.slack.desk import Desk
+from bot.slack.grammar import parse_reserve
+from bot.slack.inbound.book import book
+from bot.slack.inbound.open_form import open_form
+
+
+async def reserve(desk: Desk, asked: Asked, rest: str) -> None:
+    """Book in one line, or open the form.
+
+    Raises:
+        UnreadableTime, UnreadableRequest, InvalidRunSpec: the line cannot be read.
+    """
+    if not rest:
+        await open_form(desk, asked)
+        return
+    member, tz = await desk.member(asked)
+    form = await desk.run(queries.booking_form)
+    request = parse_reserve(rest, now=form.now, tz=tz, run_defaults=form.run_defaults)
+    request = replace(request, request_key=asked.key)
+    outcome = await book(desk, member, request, form.slot)
+    await desk.answering.tell(asked, outcome.card)

@@ -1,0 +1,39 @@
+"""Everything that Slack can send to Berth, in one table.
+
+A test compares it with app_manifest.yml and docs/commands.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from bot.slack.asked import Asked
+from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
+from bot.slack.blocks.mine import OPEN_ACTION
+from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
+from bot.slack.blocks.reservation_card import CANCEL_ACTION
+from bot.slack.desk import Desk
+from bot.slack.inbound.click_cancel import click_cancel
+from bot.slack.inbound.gpu_command import COMMAND, gpu
+from bot.slack.inbound.home_opened import EVENT, home_opened
+from bot.slack.inbound.open_form import SHORTCUT, open_form
+from bot.slack.inbound.submit_form import Submitted, submit_form
+from bot.slack.inbound.take_alternative import take_alternative
+from bot.slack.inbound.toggle_training import toggle_training
+
+Work = Callable[[Desk, Asked], Awaitable[None]]
+"""What is done after the acknowledgement."""
+
+Submission = Callable[[Desk, Asked], Awaitable[Submitted]]
+"""What a submitted form turns into; the acknowledgement carries it."""
+
+COMMANDS: Mapping[str, Work] = {COMMAND: gpu}
+ACTIONS: Mapping[str, Work] = {
+    OPEN_ACTION: open_form,
+    TRAIN_ACTION: toggle_training,
+    ALTERNATIVE_ACTION: take_alternative,
+    CANCEL_ACTION: click_cancel,
+}
+SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
+EVENTS: Mapping[str, Work] = {EVENT: home_opened}
+VIEWS: Mapping[str, Submission] = {CALLBACK: submit_form}
