@@ -63,6 +63,9 @@ class ServeSettings(DatabaseSettings):
     run_epochs: int = Field(100, description="Epochs where a request names none")
     run_imgsz_px: int = Field(640, description="Image size in pixels where a request names none")
     run_batch: int = Field(16, description="Batch size in images where a request names none")
+    run_extra: dict[str, str | float | int | bool] = Field(
+        {}, description="Further training arguments where a request names none, as JSON"
+    )
     slot_minutes: int = Field(120, description="Length of a slot; must divide the day")
     horizon_days: int = Field(30, ge=1, description="How far ahead people may book")
     longest_reservation_hours: int = Field(168, ge=1, description="Longest reservation")
@@ -118,7 +121,7 @@ class ServeSettings(DatabaseSettings):
             imgsz=self.run_imgsz_px,
             batch=self.run_batch,
         )
-        return check_training_spec({}, wanted)
+        return check_training_spec(dict(self.run_extra), wanted)
 
 
 class AgentSettings(BaseSettings):

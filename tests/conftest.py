@@ -29,9 +29,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server for the whole session."""
-    return databases.start_postgres(tmp_path_factory.mktemp("postgres"))
+    yield from databases.run_postgres()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

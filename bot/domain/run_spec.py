@@ -24,7 +24,17 @@ class Range:
     high: float = 1
 
 
-EXTRA_ARGUMENTS: Mapping[str, Range] = {
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Allowed values of one extra argument that is a word; case does not matter."""
+
+    words: tuple[str, ...]
+
+
+ExtraValue = float | int | bool | str
+
+EXTRA_ARGUMENTS: Mapping[str, Range | Choice] = {
+    "optimizer": Choice(("auto", "SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSProp")),
     "patience": Range(int, 0, 10_000),
     "lr0": Range(float, 1e-7, 1.0),
     "lrf": Range(float, 1e-7, 1.0),
@@ -58,7 +68,7 @@ class TrainingSpec:
     imgsz: int = 640
     batch: int = 16
     seed: int = 0
-    extra: Mapping[str, float | int | bool] = field(default_factory=dict)
+    extra: Mapping[str, ExtraValue] = field(default_factory=dict)
 
 
 def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) -> TrainingSpec:
@@ -105,10 +115,8 @@ def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) ->
     return spec
 
 
-def _check_extra(
-    given: Mapping[str, object], problems: dict[str, str]
-) -> dict[str, float | int | bool]:
-    extra: dict[str, float | int | bool] = {}
+def _check_extra(given: Mapping[str, object], problems: dict[str, str]) -> dict[str, ExtraValue]:
+    extra: dict[str, ExtraValue] = {}
     for name, value in given.items():
         allowed = EXTRA_ARGUMENTS.get(name)
         if allowed is None:
@@ -117,13 +125,20 @@ def _check_extra(
         try:
             extra[name] = _read_value(value, allowed)
         except ValueError:
-            wanted = "yes or no" if allowed.kind is bool else f"{allowed.low:g} to {allowed.high:g}"
-            problems[name] = f"must be {wanted}, not “{_short(value)}”"
+            problems[name] = f"must be {_wanted(allowed)}, not “{_short(value)}”"
     return extra
 
 
-def _read_value(value: object, allowed: Range) -> float | int | bool:
+def _wanted(allowed: Range | Choice) -> str:
+    if isinstance(allowed, Choice):
+        return f"one of {', '.join(allowed.words)}"
+    return "yes or no" if allowed.kind is bool else f"{allowed.low:g} to {allowed.high:g}"
+
+
+def _read_value(value: object, allowed: Range | Choice) -> ExtraValue:
     text = str(value).strip().lower()
+    if isinstance(allowed, Choice):
+        return _read_choice(text, allowed)
     if allowed.kind is bool:
         if text not in _YES | _NO:
             raise ValueError(text)
@@ -132,6 +147,13 @@ def _read_value(value: object, allowed: Range) -> float | int | bool:
     if not allowed.low <= number <= allowed.high:
         raise ValueError(text)
     return number
+
+
+def _read_choice(text: str, allowed: Choice) -> str:
+    for word in allowed.words:
+        if word.lower() == text:
+            return word
+    raise ValueError(text)
 
 
 N = TypeVar("N", int, float)

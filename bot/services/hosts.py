@@ -117,7 +117,7 @@ def desired_state(tx: Tx, host_id: int) -> DesiredState:
 def desired_revisions(tx: Tx) -> dict[int, int]:
     """Return the current revision of every host, for the long polls that wait for a change."""
     rows = tx.session.execute(select(HostRow.id, HostRow.desired_revision))
-    return dict(rows.tuples().all())
+    return {row.id: row.desired_revision for row in rows}
 
 
 def take_report(tx: Tx, report: Report) -> ReportResponse:

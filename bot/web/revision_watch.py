@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 
+import structlog
+
 from bot.ports.use_cases import UseCaseRunner
 from bot.services import hosts
+
+log = structlog.get_logger(__name__)
 
 POLL_INTERVAL_S = 0.25
 
@@ -41,14 +45,21 @@ class RevisionWatch:
             self._known.pop(future, None)
 
     async def _poll(self) -> None:
-        while self._known:
-            revisions = await self._run(hosts.desired_revisions)
-            for host_id, futures in self._waiting.items():
-                current = revisions.get(host_id, -1)
-                for future in futures:
-                    if not future.done() and self._known.get(future) != current:
-                        future.set_result(current)
-            await asyncio.sleep(self._poll_interval_s)
+        try:
+            while self._known:
+                revisions = await self._run(hosts.desired_revisions)
+                self._answer(revisions)
+                await asyncio.sleep(self._poll_interval_s)
+        except Exception:
+            log.exception("revision_watch_failed")
+            self._answer({})
+
+    def _answer(self, revisions: dict[int, int]) -> None:
+        for host_id, futures in self._waiting.items():
+            current = revisions.get(host_id, -1)
+            for future in futures:
+                if not future.done() and self._known.get(future) != current:
+                    future.set_result(current)
 
     async def close(self) -> None:
         """Stop asking; whoever waits is answered at its own timeout."""

