@@ -153,7 +153,8 @@ class People:
         return {"ok": True, "ts": stored["ts"]}
 
     async def _command(self, user: str, channel: Channel, text: str, thread_ts: str | None) -> Json:
-        command, _, rest = text.partition(" ")
+        command, *more = text.split(maxsplit=1)
+        rest = more[0] if more else ""
         refusal = None
         if command not in {known.command for known in self._state.options.commands}:
             refusal = f"{command} is not a valid command"

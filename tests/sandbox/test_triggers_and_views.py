@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,11 +16,6 @@ SIMPLE = {"type": "modal", "title": plain("Hi"), "blocks": [{"type": "divider"}]
 HOME = {"type": "home", "blocks": [{"type": "divider"}]}
 
 
-@pytest.fixture
-def options() -> StandInOptions:
-    return StandInOptions(rate_limits=False, trigger_life_s=0.5)
-
-
 async def test_a_trigger_works_once(api: Api, stand_in: SlackStandIn) -> None:
     trigger = stand_in.state.triggers.issue("U0ALICE")
     assert (await api("views.open", trigger_id=trigger, view=SIMPLE))["ok"]
@@ -29,11 +23,15 @@ async def test_a_trigger_works_once(api: Api, stand_in: SlackStandIn) -> None:
     assert again["error"] == "exchanged_trigger_id"
 
 
-async def test_a_trigger_expires(api: Api, stand_in: SlackStandIn) -> None:
-    trigger = stand_in.state.triggers.issue("U0ALICE")
-    await asyncio.sleep(0.51)
-    late = await api("views.open", trigger_id=trigger, view=SIMPLE)
-    assert late["error"] == "expired_trigger_id"
+class TestExpiry:
+    @pytest.fixture
+    def options(self) -> StandInOptions:
+        return StandInOptions(trigger_life_s=0.0)
+
+    async def test_a_trigger_expires(self, api: Api, stand_in: SlackStandIn) -> None:
+        trigger = stand_in.state.triggers.issue("U0ALICE")
+        late = await api("views.open", trigger_id=trigger, view=SIMPLE)
+        assert late["error"] == "expired_trigger_id"
 
 
 def test_a_trigger_lives_three_seconds_unless_told_otherwise() -> None:
