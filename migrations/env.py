@@ -13,10 +13,23 @@ ADVISORY_LOCK = 0x6265727468  # "berth": two processes that migrate at once take
 
 def migrate(connection: Connection) -> None:
     """Run the migrations that were asked for, each in a transaction of its own."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SET lock_timeout = '15s'"))
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    if connection.dialect.name != "postgresql":
+        run(connection)
+        return
+    connection.execute(text("SET lock_timeout = '15s'"))
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    connection.commit()
+    try:
+        run(connection)
+    finally:
+        # Both belong to the connection, which goes back to its pool.
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+        connection.execute(text("RESET lock_timeout"))
         connection.commit()
+
+
+def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -26,9 +39,6 @@ def migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
-        connection.commit()
 
 
 given: Connection | None = context.config.attributes.get("connection")

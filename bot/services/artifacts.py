@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from bot.domain.errors import ArtifactDamaged, StaleFence
 from bot.ports.artifact_store import ArtifactStore
-from bot.services import runs
+from bot.services import audit, runs
 from bot.services.transaction import Tx
+from bot.store import reservations
 from bot.store.tables import ArtifactRow, AttemptRow
 
 
@@ -40,6 +41,7 @@ def record(tx: Tx, attempt_id: int, fence: int, name: str, size_bytes: int, sha2
     Raises:
         StaleFence: the attempt is unknown or has been replaced.
     """
+    reservations.lock_of_attempts(tx.session, [attempt_id])
     attempt = tx.session.get(AttemptRow, attempt_id)
     if attempt is None or attempt.fence != fence:
         raise StaleFence(attempt_id, fence)
@@ -59,4 +61,13 @@ def record(tx: Tx, attempt_id: int, fence: int, name: str, size_bytes: int, sha2
     )
     tx.session.add(row)
     tx.session.flush()
+    audit.record(
+        tx,
+        audit.by_agent(attempt.host.name),
+        "artifact.stored",
+        ("attempt", attempt_id),
+        name=name,
+        size_bytes=size_bytes,
+        sha256=row.sha256,
+    )
     runs.artifact_arrived(tx, attempt, row)

@@ -19,6 +19,7 @@ class Actor:
 
 
 CLOCKWORK = Actor("berth", "clockwork")
+OPERATOR = Actor("berth", "operator")
 
 
 def by_member(member: Member) -> Actor:

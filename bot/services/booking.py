@@ -1,9 +1,10 @@
-"""Reservations: book and give back."""
+"""Reservations: book, go on, give back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -33,6 +34,7 @@ from bot.protocol.messages import StopReason
 from bot.services import audit, due, outbox, stopping
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view, spec_to_json
+from bot.store import reservations
 from bot.store.claims import holdings_in, load_calendar, recent_gpu_ids
 from bot.store.tables import ClaimRow, ReservationRow, RunRow
 
@@ -57,7 +59,7 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
     if earlier is not None:
         return reservation_view(earlier)
     window = _window(tx, request)
-    calendar = load_calendar(tx.session, window.start, tx.now + tx.policy.horizon * 2)
+    calendar = load_calendar(tx.session, window.start, _last_end(tx))
     wish = _Wish.of(request, calendar)
     gpus = _choose(tx, member, wish, window, calendar)
     row = _insert(tx, member, request, window, gpus)
@@ -90,18 +92,11 @@ def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> Reservat
         NotTheHolder: only the holder, a lead of the team or an admin may.
         ReservationOver: it has ended or was cancelled already.
     """
-    row = tx.session.get(ReservationRow, reservation_id, with_for_update=True)
-    if row is None:
-        raise UnknownReservation(reservation_id)
-    if not member.may_change(holder_member_id=row.member_id, team_id=row.team_id):
-        raise NotTheHolder(reservation_id, row.member.slack_user_id)
+    row = _lock_to_change(tx, member, reservation_id)
     state = ReservationState(row.state)
-    if state.is_over:
-        raise ReservationOver(reservation_id, state.value)
     if state is ReservationState.RELEASING:
         return reservation_view(row)
     row.end_reason = reason
-    row.version += 1
     if state is ReservationState.BOOKED:
         _cancel_before_start(tx, row)
     else:
@@ -119,6 +114,75 @@ def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> Reservat
         tx, audit.by_member(member), f"reservation.{action}", ("reservation", row.id), reason=reason
     )
     return reservation_view(row)
+
+
+def extend(tx: Tx, member: Member, reservation_id: int, new_end: datetime) -> ReservationView:
+    """Let a reservation go on until ``new_end``, on the GPUs that it has, and return it.
+
+    The end goes forward to the next slot boundary.  Asking for the end that it has already
+    changes nothing.
+
+    Raises:
+        UnknownReservation: there is none of that number.
+        NotTheHolder: only the holder, a lead of the team or an admin may.
+        ReservationOver: it has ended, was cancelled, or is being released.
+        TooShort: the end is not later than now and than the end that it has.
+        TooLong: it would be longer than the longest reservation.
+        WindowTaken: others hold some of its GPUs after its end; carries who.
+        ClaimOverlap: another booking won the race every time.
+    """
+    row = _lock_to_change(tx, member, reservation_id)
+    if ReservationState(row.state) is ReservationState.RELEASING:
+        raise ReservationOver(reservation_id, row.state)
+    end, old_end = tx.policy.grid.ceil(new_end), row.ends_at
+    if end == old_end:
+        return reservation_view(row)
+    _require_extendable(tx, row, end)
+    row.ends_at = end
+    row.version += 1
+    for claim in row.claims:
+        claim.ends_at = end
+    due.arm_reservation(tx, row)
+    attempt = stopping.live_attempt(row.run)
+    if attempt is not None:
+        stopping.bump_revision(tx, attempt.host_id)
+    outbox.show(tx, row)
+    audit.record(
+        tx,
+        audit.by_member(member),
+        "reservation.extended",
+        ("reservation", row.id),
+        old_end=old_end,
+        ends_at=end,
+    )
+    return reservation_view(row)
+
+
+def _require_extendable(tx: Tx, row: ReservationRow, end: datetime) -> None:
+    policy = tx.policy
+    if end <= max(tx.now, row.ends_at):
+        raise TooShort(end - max(tx.now, row.ends_at), policy.slot)
+    if end - row.starts_at > policy.longest_reservation:
+        raise TooLong(end - row.starts_at, policy.longest_reservation)
+    added = TimeWindow(row.ends_at, end)
+    gpu_ids = [claim.gpu_id for claim in row.claims]
+    holdings = holdings_in(tx.session, added, gpu_ids)
+    if holdings:
+        calendar = load_calendar(tx.session, added.start, added.end)
+        free = [gpu for gpu in calendar.free(added) if gpu.gpu_id in gpu_ids]
+        raise WindowTaken(len(gpu_ids), len(free), holdings, ())
+
+
+def _lock_to_change(tx: Tx, member: Member, reservation_id: int) -> ReservationRow:
+    row = reservations.lock(tx.session, reservation_id)
+    if row is None:
+        raise UnknownReservation(reservation_id)
+    if not member.may_change(holder_member_id=row.member_id, team_id=row.team_id):
+        raise NotTheHolder(reservation_id, row.member.slack_user_id)
+    state = ReservationState(row.state)
+    if state.is_over:
+        raise ReservationOver(reservation_id, state.value)
+    return row
 
 
 def _booked_before(tx: Tx, member: Member, request_key: str | None) -> ReservationRow | None:
@@ -145,10 +209,17 @@ def _window(tx: Tx, request: ReserveRequest) -> TimeWindow:
     return policy.grid.cover(start, request.length, now=tx.now)
 
 
+def _last_end(tx: Tx) -> datetime:
+    """Return an instant after the end of whatever can be booked or offered now."""
+    policy = tx.policy
+    return tx.now + policy.horizon + policy.longest_reservation + 2 * policy.slot
+
+
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """How many GPUs, or exactly which, and whether on one host."""
+    """How many GPUs, or exactly which, for how long, and whether on one host."""
 
+    length: timedelta
     count: int
     named: tuple[GpuOnHost, ...]
     one_host: bool
@@ -160,12 +231,12 @@ class _Wish:
             named = _find_named(request.gpu_names, calendar.gpus)
             if one_host and len({gpu.host_id for gpu in named}) > 1:
                 raise NoSingleHost(len(named), _largest_host(calendar))
-            return cls(len(named), named, one_host)
+            return cls(request.length, len(named), named, one_host)
         if not 1 <= request.gpu_count <= len(calendar.gpus):
             raise InvalidGpuCount(request.gpu_count, len(calendar.gpus))
         if one_host and request.gpu_count > _largest_host(calendar):
             raise NoSingleHost(request.gpu_count, _largest_host(calendar))
-        return cls(request.gpu_count, (), one_host)
+        return cls(request.length, request.gpu_count, (), one_host)
 
     def narrow(self, calendar: Calendar) -> Calendar:
         """Return the calendar of the GPUs that may serve this wish."""
@@ -214,10 +285,13 @@ def _choose(
 def _alternatives(
     tx: Tx, wish: _Wish, window: TimeWindow, usable: Calendar
 ) -> tuple[Alternative, ...]:
+    grid = tx.policy.grid
+    # On the grid the wish needs no more than its own slots; off it, a part of another one.
+    begin = grid.floor(window.start)
     later = usable.nearest_windows(
         wish.count,
-        window,
-        grid=tx.policy.grid,
+        TimeWindow(begin, grid.ceil(begin + wish.length)),
+        grid=grid,
         one_host=wish.one_host,
         last_start=tx.now + tx.policy.horizon,
         limit=ALTERNATIVES,
@@ -261,6 +335,7 @@ def _insert(
 def _cancel_before_start(tx: Tx, row: ReservationRow) -> None:
     row.state = move_reservation(ReservationState(row.state), ReservationState.CANCELLED)
     row.ended_at = tx.now
+    row.version += 1
     for claim in row.claims:
         claim.live = False
     if row.run is not None:

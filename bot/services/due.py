@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from bot.domain.states import ReservationState
 from bot.services.transaction import Tx
 from bot.store import timers
 from bot.store.tables import ReservationRow
@@ -32,8 +33,9 @@ def notice_kind(minutes: int) -> str:
 
 
 def arm_reservation(tx: Tx, row: ReservationRow) -> None:
-    """Set all timers of a reservation by its window. Idempotent."""
-    timers.arm(tx.session, TimerKind.RESERVATION_STARTS, row.id, row.starts_at)
+    """Set all timers of a reservation by its window, new or changed. Idempotent."""
+    if row.state == ReservationState.BOOKED:
+        timers.arm(tx.session, TimerKind.RESERVATION_STARTS, row.id, row.starts_at)
     timers.arm(tx.session, TimerKind.RESERVATION_ENDS, row.id, row.ends_at)
     if row.run is not None:
         timers.arm(tx.session, TimerKind.RUN_STOPS, row.id, row.ends_at - tx.policy.stop_lead)

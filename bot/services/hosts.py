@@ -19,6 +19,7 @@ from bot.protocol.messages import (
 from bot.protocol.version import PROTOCOL_VERSION
 from bot.services import audit, due, outbox, runs
 from bot.services.transaction import Tx, reads_only
+from bot.store import reservations
 from bot.store.tables import AttemptRow, GpuRow, HostRow
 
 
@@ -28,7 +29,10 @@ def register(tx: Tx, request: RegisterRequest) -> RegisterResponse:
     A GPU is known by its UUID and moves with the card; one that is no longer reported stays on
     record, absent, because claims may refer to it.
     """
-    host = tx.session.scalar(select(HostRow).where(HostRow.name == request.host_name))
+    host = tx.session.scalar(
+        select(HostRow).where(HostRow.name == request.host_name).with_for_update()
+    )
+    is_new = host is None
     if host is None:
         host = HostRow(
             name=request.host_name,
@@ -48,7 +52,14 @@ def register(tx: Tx, request: RegisterRequest) -> RegisterResponse:
             gpus=[gpu.uuid for gpu in request.gpus],
         )
     host.agent_version, host.protocol_version = request.agent_version, request.protocol_version
-    _take_inventory(tx, host, request.gpus)
+    if _take_inventory(tx, host, request.gpus) and not is_new:
+        audit.record(
+            tx,
+            audit.by_agent(host.name),
+            "host.inventory_changed",
+            ("host", host.id),
+            gpus=[gpu.uuid for gpu in request.gpus],
+        )
     _seen(tx, host)
     return RegisterResponse(
         host_id=host.id,
@@ -58,7 +69,8 @@ def register(tx: Tx, request: RegisterRequest) -> RegisterResponse:
     )
 
 
-def _take_inventory(tx: Tx, host: HostRow, inventory: tuple[GpuInventory, ...]) -> None:
+def _take_inventory(tx: Tx, host: HostRow, inventory: tuple[GpuInventory, ...]) -> bool:
+    """Bring the host's GPUs up to date, and tell whether anything changed."""
     reported = {gpu.uuid: gpu for gpu in inventory}
     known = {
         row.uuid: row
@@ -81,6 +93,7 @@ def _take_inventory(tx: Tx, host: HostRow, inventory: tuple[GpuInventory, ...]) 
                 setattr(known[uuid], name, value)
         else:
             tx.session.add(GpuRow(uuid=uuid, present=True, **fields))
+    return bool(tx.session.new) or any(tx.session.is_modified(row) for row in known.values())
 
 
 def _seen(tx: Tx, host: HostRow) -> None:
@@ -126,7 +139,8 @@ def take_report(tx: Tx, report: Report) -> ReportResponse:
     Raises:
         UnknownHost: no host of that number has registered.
     """
-    host = tx.session.get(HostRow, report.host_id)
+    reservations.lock_of_attempts(tx.session, [seen.attempt_id for seen in report.observations])
+    host = tx.session.get(HostRow, report.host_id, with_for_update=True)
     if host is None:
         raise UnknownHost(report.host_id)
     _seen(tx, host)
@@ -136,11 +150,17 @@ def take_report(tx: Tx, report: Report) -> ReportResponse:
     return ReportResponse(revision=host.desired_revision, receipts=receipts)
 
 
+def lock(tx: Tx, host_id: int) -> None:
+    """Lock a host, and before it the reservations that run on it (`bot.store.reservations`)."""
+    reservations.lock_of_attempts(tx.session, [each.id for each in _live_attempts(tx, host_id)])
+    tx.session.get(HostRow, host_id, with_for_update=True, populate_existing=True)
+
+
 def look_for_lost(tx: Tx, host_id: int) -> None:
     """Note that a host has been silent for too long; nothing is killed for that.
 
     Its runs may well go on, and the agent stops them in time by itself.  Only a run whose claim
-    has passed meanwhile is given up.
+    has passed meanwhile is given up.  The caller has locked the host.
     """
     host = tx.session.get(HostRow, host_id)
     if host is None:
@@ -160,7 +180,9 @@ def look_for_lost(tx: Tx, host_id: int) -> None:
                 tx, reservation, HostSilent(reservation.id, host.name, host.last_seen_at)
             )
     for attempt in _live_attempts(tx, host_id):
-        if attempt.run.reservation.state == ReservationState.RELEASING:
+        reservation = attempt.run.reservation
+        given_back = reservation.state == ReservationState.RELEASING
+        if given_back and reservation.ends_at <= tx.now:
             runs.lose(tx, attempt)
 
 

@@ -19,6 +19,7 @@ LEASE = timedelta(seconds=30)
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(minutes=5)
 TRIES_BEFORE_GIVING_UP = 40
 LANES_AT_ONCE = 16
+_SAYS_SOMETHING = (DeliveryKind.THREAD, DeliveryKind.DIRECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,19 @@ def show_plot(tx: Tx, reservation: ReservationRow, artifact: ArtifactRow) -> Non
 def claim_deliveries(tx: Tx, owner: str) -> tuple[Parcel, ...]:
     """Take what is due, at most one message of each channel, and read what is to be said."""
     taken = outbox.claim_due(tx.session, tx.now, owner, LEASE, LANES_AT_ONCE)
-    return tuple(_parcel(tx, delivery) for delivery in taken)
+    return tuple(_parcel(tx, delivery) for delivery in taken if _is_readable(tx, delivery, owner))
+
+
+def _is_readable(tx: Tx, delivery: Delivery, owner: str) -> bool:
+    """Give up a notice that this release does not know; it must not keep the others back."""
+    if delivery.kind not in _SAYS_SOMETHING:
+        return True
+    try:
+        notice_from_json(delivery.payload)
+    except ValueError as error:
+        outbox.close(tx.session, delivery.delivery_id, owner, outbox.DEAD, tx.now, str(error))
+        return False
+    return True
 
 
 def _parcel(tx: Tx, delivery: Delivery) -> Parcel:
@@ -120,7 +133,7 @@ def _parcel(tx: Tx, delivery: Delivery) -> Parcel:
     artifact = None
     if delivery.kind is DeliveryKind.PLOT:
         artifact = tx.session.get_one(ArtifactRow, delivery.payload["artifact_id"])
-    says_something = delivery.kind in (DeliveryKind.THREAD, DeliveryKind.DIRECT)
+    says_something = delivery.kind in _SAYS_SOMETHING
     return Parcel(
         delivery=delivery,
         view=view,
@@ -215,4 +228,4 @@ def _close(tx: Tx, parcel: Parcel, owner: str, state: str, error: str = "") -> b
 @reads_only
 def next_delivery_at(tx: Tx) -> datetime | None:
     """Return the instant at which something may be sent next, or None."""
-    return outbox.next_due(tx.session)
+    return outbox.next_due(tx.session, tx.now)

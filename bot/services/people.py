@@ -41,6 +41,14 @@ def identify(
         )
     elif (row.name, row.time_zone) != (name, time_zone):
         row.name, row.time_zone = name, time_zone
+        audit.record(
+            tx,
+            audit.Actor("member", slack_user_id),
+            "member.updated",
+            ("member", row.id),
+            name=name,
+            time_zone=time_zone,
+        )
     return member_of(row)
 
 
@@ -64,9 +72,17 @@ def ensure_team(tx: Tx, name: str, channel_id: str) -> int:
         row = TeamRow(name=name, channel_id=channel_id, created_at=tx.now)
         tx.session.add(row)
         tx.session.flush()
+        _record_team(tx, row, "team.created")
     elif row.channel_id != channel_id:
         row.channel_id = channel_id
+        _record_team(tx, row, "team.moved")
     return row.id
+
+
+def _record_team(tx: Tx, row: TeamRow, action: str) -> None:
+    audit.record(
+        tx, audit.OPERATOR, action, ("team", row.id), name=row.name, channel_id=row.channel_id
+    )
 
 
 def _default_team(tx: Tx) -> TeamRow:

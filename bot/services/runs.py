@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -109,9 +111,9 @@ def take_observation(tx: Tx, host_id: int, seen: AttemptObservation) -> AttemptR
     """Take in what an agent sees of one attempt, and say what is stored of it.
 
     Idempotent: an observation that is late, repeated, from another host or of an old fence
-    changes nothing.
+    changes nothing.  The caller has locked the attempt's reservation.
     """
-    row = tx.session.get(AttemptRow, seen.attempt_id, with_for_update=True)
+    row = tx.session.get(AttemptRow, seen.attempt_id)
     if row is None or row.host_id != host_id or row.fence != seen.fence:
         return AttemptReceipt(attempt_id=seen.attempt_id, stale=True, forget=row is None)
     if row.state == AttemptState.ENDED:
@@ -122,7 +124,7 @@ def take_observation(tx: Tx, host_id: int, seen: AttemptObservation) -> AttemptR
             stale=seen.state is not AttemptState.ENDED,
         )
     _take_epochs(tx, row, seen.epochs)
-    row.pid = seen.pid
+    row.pid = seen.pid if seen.pid is not None else row.pid
     if seen.trainer_started_at and row.trainer_started_at is None:
         row.trainer_started_at = seen.trainer_started_at
     if seen.state is AttemptState.ENDED and seen.end is not None:
@@ -137,24 +139,30 @@ def take_observation(tx: Tx, host_id: int, seen: AttemptObservation) -> AttemptR
 
 
 def _last_epoch(row: AttemptRow) -> int:
-    return row.epochs[-1].epoch if row.epochs else 0
+    return max((each.epoch for each in row.epochs), default=0)
 
 
 def _take_epochs(tx: Tx, row: AttemptRow, epochs: tuple[EpochProgress, ...]) -> None:
-    known = _last_epoch(row)
-    fresh = sorted((each for each in epochs if each.epoch > known), key=lambda each: each.epoch)
-    for each in fresh:
+    known = {each.epoch for each in row.epochs}
+    fresh = {each.epoch: each for each in epochs if each.epoch not in known}
+    for each in fresh.values():
         row.epochs.append(
             EpochRow(
                 epoch=each.epoch,
-                epoch_s=each.epoch_s,
-                losses=dict(each.losses),
-                metrics=dict(each.metrics),
+                epoch_s=each.epoch_s if math.isfinite(each.epoch_s) else 0.0,
+                losses=_finite(each.losses),
+                metrics=_finite(each.metrics),
                 at=each.at,
             )
         )
+    row.epochs.sort(key=lambda each: each.epoch)
     if fresh:
         outbox.show_progress(tx, row.run.reservation)
+
+
+def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Leave out what JSON has no word for: a training that diverges measures NaN."""
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
 
 
 def _note_running(tx: Tx, row: AttemptRow) -> None:
@@ -190,8 +198,9 @@ def _late_s(row: AttemptRow, due: datetime) -> float | None:
     return (row.trainer_started_at - due).total_seconds() if row.trainer_started_at else None
 
 
-def end_attempt(tx: Tx, row: AttemptRow, end: AttemptEnd) -> None:
-    """Record the end of an attempt and of its run, and tell it."""
+def end_attempt(tx: Tx, row: AttemptRow, end: AttemptEnd, by: audit.Actor | None = None) -> None:
+    """Record the end of an attempt and of its run, and tell it; ``by`` default the agent."""
+    by = by or audit.by_agent(row.host.name)
     run, reservation = row.run, row.run.reservation
     row.state, row.ended_at, row.end_cause = AttemptState.ENDED, end.at, end.cause
     stopping.bump_revision(tx, row.host_id)
@@ -199,13 +208,13 @@ def end_attempt(tx: Tx, row: AttemptRow, end: AttemptEnd) -> None:
     run.started_at = run.started_at or row.trainer_started_at
     run.ended_at, run.end_cause, run.end_detail = end.at, end.cause, end.detail
     run.log_tail = list(end.log_tail[-tx.policy.log_tail_lines :])
-    run.final_metrics = dict(end.metrics)
+    run.final_metrics = _finite(end.metrics)
     outbox.show(tx, reservation)
     outbox.tell_thread(tx, reservation, _ended_notice(run, end))
     _show_plot(tx, row)
     audit.record(
         tx,
-        audit.by_agent(row.host.name),
+        by,
         f"run.{run.state}",
         ("run", run.id),
         reason=end.detail,
@@ -216,7 +225,7 @@ def end_attempt(tx: Tx, row: AttemptRow, end: AttemptEnd) -> None:
     )
     if ReservationState(reservation.state) is ReservationState.RELEASING:
         stopping.finish(tx, reservation)
-        outbox.show(tx, reservation)
+        audit.record(tx, by, "reservation.ended", ("reservation", reservation.id))
 
 
 def _final_state(row: AttemptRow, end: AttemptEnd) -> RunState:
@@ -238,7 +247,7 @@ def _ended_notice(run: RunRow, end: AttemptEnd) -> RunEnded:
         cause=end.cause.value,
         detail=end.detail,
         log_tail=() if succeeded else tuple(run.log_tail),
-        metrics=dict(end.metrics),
+        metrics=_finite(end.metrics),
         epochs_done=max(progress.epoch, end.epochs_done),
         epochs=progress.epochs,
         duration_s=(end.at - run.started_at).total_seconds() if run.started_at else None,
@@ -267,4 +276,16 @@ def lose(tx: Tx, row: AttemptRow) -> None:
         epochs_done=_last_epoch(row),
         at=tx.now,
     )
-    end_attempt(tx, row, end)
+    end_attempt(tx, row, end, by=audit.CLOCKWORK)
+
+
+def expire_waiting(tx: Tx, reservation: ReservationRow) -> None:
+    """End a run that never got to start, and tell it. Idempotent."""
+    run = reservation.run
+    if run is None or RunState(run.state) is not RunState.WAITING:
+        return
+    run.state = move_run(RunState.WAITING, RunState.EXPIRED)
+    end = AttemptEnd(cause=EndCause.EXPIRED, detail=stopping.NEVER_STARTED, at=tx.now)
+    run.ended_at, run.end_cause, run.end_detail = end.at, end.cause, end.detail
+    outbox.tell_thread(tx, reservation, _ended_notice(run, end))
+    audit.record(tx, audit.CLOCKWORK, "run.expired", ("run", run.id), reason=end.detail)

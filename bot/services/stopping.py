@@ -5,10 +5,12 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from bot.domain.states import ReservationState, RunState, move_reservation, move_run
-from bot.protocol.messages import AttemptState, StopReason
+from bot.protocol.messages import AttemptState, EndCause, StopReason
 from bot.services import due
 from bot.services.transaction import Tx
 from bot.store.tables import AttemptRow, HostRow, ReservationRow, RunRow
+
+NEVER_STARTED = "The reservation was over before the run could start."
 
 
 def live_attempt(run: RunRow | None) -> AttemptRow | None:
@@ -21,20 +23,26 @@ def live_attempt(run: RunRow | None) -> AttemptRow | None:
 def release(tx: Tx, row: ReservationRow, why: StopReason) -> None:
     """End an active reservation now, or as soon as its run has been stopped softly."""
     if live_attempt(row.run) is not None:
-        row.state = move_reservation(ReservationState(row.state), ReservationState.RELEASING)
+        if ReservationState(row.state) is not ReservationState.RELEASING:
+            row.state = move_reservation(ReservationState(row.state), ReservationState.RELEASING)
+            row.version += 1
         ask_to_stop(tx, row, why)
     else:
         finish(tx, row)
 
 
-def ask_to_stop(tx: Tx, row: ReservationRow, why: StopReason) -> None:
-    """Tell the host to stop the run softly. The first reason given stands. Idempotent."""
+def ask_to_stop(tx: Tx, row: ReservationRow, why: StopReason) -> bool:
+    """Tell the host to stop the run softly, and return whether this was the first time.
+
+    The first reason given stands. Idempotent.
+    """
     attempt = live_attempt(row.run)
     if row.run is None or attempt is None or attempt.stop_reason is not None:
-        return
+        return False
     attempt.stop_reason = why
     row.run.state = move_run(RunState(row.run.state), RunState.STOPPING)
     bump_revision(tx, attempt.host_id)
+    return True
 
 
 def finish(tx: Tx, row: ReservationRow) -> None:
@@ -53,7 +61,8 @@ def finish(tx: Tx, row: ReservationRow) -> None:
             claim.live = claim.starts_at < tx.now
     if row.run is not None and RunState(row.run.state) is RunState.WAITING:
         row.run.state = move_run(RunState.WAITING, RunState.EXPIRED)
-        row.run.ended_at = tx.now
+        row.run.ended_at, row.run.end_cause = tx.now, EndCause.EXPIRED
+        row.run.end_detail = NEVER_STARTED
     due.disarm_reservation(tx, row)
 
 

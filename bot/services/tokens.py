@@ -39,7 +39,7 @@ def add_token(tx: Tx, name: str, scope: Scope, token: str) -> None:
     tx.session.flush()
     audit.record(
         tx,
-        audit.Actor("berth", "operator"),
+        audit.OPERATOR,
         "token.created",
         ("token", row.id),
         name=name,
@@ -54,9 +54,7 @@ def revoke_token(tx: Tx, name: str) -> int:
     ).all()
     for row in rows:
         row.revoked_at = tx.now
-        audit.record(
-            tx, audit.Actor("berth", "operator"), "token.revoked", ("token", row.id), name=name
-        )
+        audit.record(tx, audit.OPERATOR, "token.revoked", ("token", row.id), name=name)
     return len(rows)
 
 

@@ -11,7 +11,7 @@ from bot.services import audit, hosts, outbox, runs, stopping
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
-from bot.store import timers
+from bot.store import reservations, timers
 from bot.store.tables import ReservationRow
 from bot.store.timers import DueTimer
 
@@ -27,19 +27,20 @@ def claim_timers(tx: Tx, owner: str) -> tuple[DueTimer, ...]:
 
 def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
     """Do a timer's work and mark it done, together; a holder without the lease does nothing."""
+    if timer.kind == TimerKind.HOST_LOST:
+        hosts.lock(tx, timer.subject_id)
+        if timers.finish(tx.session, timer, owner, tx.now):
+            hosts.look_for_lost(tx, timer.subject_id)
+        return
+    row = reservations.lock(tx.session, timer.subject_id)
     if not timers.finish(tx.session, timer, owner, tx.now):
         return
-    if timer.kind == TimerKind.HOST_LOST:
-        hosts.look_for_lost(tx, timer.subject_id)
-        return
-    row = tx.session.get(ReservationRow, timer.subject_id, with_for_update=True)
     if row is None or ReservationState(row.state).is_over:
         return
     if timer.kind == TimerKind.RESERVATION_STARTS:
         _start(tx, row)
     elif timer.kind == TimerKind.RUN_STOPS:
-        stopping.ask_to_stop(tx, row, StopReason.EXPIRED)
-        outbox.show(tx, row)
+        _stop_run(tx, row)
     elif timer.kind == TimerKind.RESERVATION_ENDS:
         _end(tx, row)
     elif timer.kind.startswith(f"{TimerKind.ENDS_SOON}:"):
@@ -64,18 +65,34 @@ def _start(tx: Tx, row: ReservationRow) -> None:
     row.state = move_reservation(ReservationState.BOOKED, ReservationState.ACTIVE)
     row.version += 1
     audit.record(tx, audit.CLOCKWORK, "reservation.started", ("reservation", row.id))
-    runs.start(tx, row)
+    # After a long downtime there may be no time left to run in.
+    if tx.now < row.ends_at - tx.policy.stop_lead:
+        runs.start(tx, row)
+    outbox.show(tx, row)
+
+
+def _stop_run(tx: Tx, row: ReservationRow) -> None:
+    if row.run is None or not stopping.ask_to_stop(tx, row, StopReason.EXPIRED):
+        return
+    audit.record(
+        tx, audit.CLOCKWORK, "run.stopping", ("run", row.run.id), reason=StopReason.EXPIRED.value
+    )
     outbox.show(tx, row)
 
 
 def _end(tx: Tx, row: ReservationRow) -> None:
     if ReservationState(row.state) is ReservationState.BOOKED:
         _start(tx, row)
+    runs.expire_waiting(tx, row)
     attempt = stopping.live_attempt(row.run)
     if attempt is not None and not attempt.host.online:
         runs.lose(tx, attempt)
+    before = ReservationState(row.state)
     stopping.release(tx, row, StopReason.EXPIRED)
-    audit.record(tx, audit.CLOCKWORK, "reservation.ended", ("reservation", row.id))
+    after = ReservationState(row.state)
+    if after is before:
+        return
+    audit.record(tx, audit.CLOCKWORK, f"reservation.{after}", ("reservation", row.id))
     outbox.show(tx, row)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from bot.store import wakeups
 from bot.store.tables import CardRow, OutboxRow
 
 PENDING, SENT, DEAD = "pending", "sent", "dead"
-LANES_LOOKED_AT = 2000
+_TURN = 0x6F7574626F78  # "outbox": on PostgreSQL those who take messages do so one after another
 
 
 class DeliveryKind(StrEnum):
@@ -79,8 +79,10 @@ def add_card_refresh(
     One that is being sent now may show the state of before, so that another is added behind it.
     """
     wakeups.mark(session)
+    # Locked until this change is committed: taken before that, it would show the state of before.
     waiting = session.scalar(
-        select(OutboxRow).where(
+        select(OutboxRow)
+        .where(
             OutboxRow.state == PENDING,
             OutboxRow.kind == DeliveryKind.CARD,
             OutboxRow.reservation_id == reservation_id,
@@ -88,6 +90,9 @@ def add_card_refresh(
             OutboxRow.lease_owner.is_(None),
             OutboxRow.tries == 0,
         )
+        .order_by(OutboxRow.id)
+        .limit(1)
+        .with_for_update()
     )
     if waiting is not None:
         waiting.not_before = min(waiting.not_before, not_before)
@@ -107,42 +112,56 @@ def add_card_refresh(
 def claim_due(
     session: Session, now: datetime, owner: str, lease: timedelta, limit: int
 ) -> tuple[Delivery, ...]:
-    """Take the next message of up to ``limit`` lanes; at most one of a lane is out at any time."""
+    """Take the next message of up to ``limit`` lanes; at most one of a lane is out at any time.
+
+    A message that a transaction in progress is changing is left for the next time, and its lane
+    with it.
+    """
+    _take_turns(session)
+    free = or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now)
+    ready = session.scalars(
+        select(OutboxRow.id)
+        .where(OutboxRow.id.in_(_first_of_each_lane(now)), OutboxRow.not_before <= now, free)
+        .order_by(OutboxRow.id)
+        .limit(limit)
+    ).all()
     rows = session.scalars(
         select(OutboxRow)
-        .where(OutboxRow.state == PENDING)
+        .where(OutboxRow.id.in_(ready), OutboxRow.state == PENDING)
         .order_by(OutboxRow.id)
-        .limit(LANES_LOOKED_AT)
         .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    return tuple(_take(row, owner, now + lease) for row in rows)
+
+
+def _take(row: OutboxRow, owner: str, until: datetime) -> Delivery:
+    row.lease_owner, row.lease_until = owner, until
+    row.tries += 1
+    return Delivery(
+        row.id, DeliveryKind(row.kind), row.lane, row.reservation_id, row.payload, row.tries
     )
-    taken: list[Delivery] = []
-    seen: set[str] = set()
-    for row in rows:
-        if row.lane in seen or _waits_without_blocking(row, now):
-            continue
-        seen.add(row.lane)
-        if row.not_before > now or (row.lease_until is not None and row.lease_until > now):
-            continue
-        row.lease_owner, row.lease_until = owner, now + lease
-        row.tries += 1
-        taken.append(
-            Delivery(
-                row.id,
-                DeliveryKind(row.kind),
-                row.lane,
-                row.reservation_id,
-                row.payload,
-                row.tries,
-            )
-        )
-        if len(taken) == limit:
-            break
-    return tuple(taken)
 
 
-def _waits_without_blocking(row: OutboxRow, now: datetime) -> bool:
-    """Progress that is held back for the sake of Slack's limits lets what follows overtake it."""
-    return row.kind == DeliveryKind.CARD and row.tries == 0 and row.not_before > now
+def _take_turns(session: Session) -> None:
+    """Let no two claimers look at the same time: each must see what the one before has taken."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_TURN)))
+
+
+def _held_back(now: datetime) -> ColumnElement[bool]:
+    """Progress that is held back for the sake of Slack's limits; what follows overtakes it."""
+    return and_(
+        OutboxRow.kind == DeliveryKind.CARD, OutboxRow.tries == 0, OutboxRow.not_before > now
+    )
+
+
+def _first_of_each_lane(now: datetime) -> Select[int]:
+    return (
+        select(func.min(OutboxRow.id))
+        .where(OutboxRow.state == PENDING, not_(_held_back(now)))
+        .group_by(OutboxRow.lane)
+    )
 
 
 def close(
@@ -175,11 +194,20 @@ def put_back(
     )
 
 
-def next_due(session: Session) -> datetime | None:
-    """Return the instant at which the next message may be taken, or None."""
+def next_due(session: Session, now: datetime) -> datetime | None:
+    """Return the instant at which the next message may be taken, or None.
+
+    Only the first of a lane counts: those behind it wait for it, whatever their own time.
+    """
     ready_at = func.coalesce(OutboxRow.lease_until, OutboxRow.not_before)
     return session.scalar(
-        select(ready_at).where(OutboxRow.state == PENDING).order_by(ready_at).limit(1)
+        select(ready_at)
+        .where(
+            OutboxRow.state == PENDING,
+            or_(OutboxRow.id.in_(_first_of_each_lane(now)), _held_back(now)),
+        )
+        .order_by(ready_at)
+        .limit(1)
     )
 
 

@@ -19,13 +19,12 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
-    Text,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from bot.store.types import UtcDateTime
+from bot.store.types import PlainString, PlainText, UtcDateTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,7 +46,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(),
         list[str]: JSON(),
         int: Id,
-        str: String(255),
+        str: PlainString(255),
     }
 
 
@@ -113,6 +112,7 @@ class ReservationRow(Base):
     __tablename__ = "reservations"
     __table_args__ = (
         CheckConstraint("ends_at > starts_at", name="window"),
+        UniqueConstraint("member_id", "request_key"),
         Index("ix_reservations_state_starts_at", "state", "starts_at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -123,12 +123,12 @@ class ReservationRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
-    note: Mapped[str] = mapped_column(Text)
-    request_key: Mapped[str | None] = mapped_column(unique=True)
+    note: Mapped[str] = mapped_column(PlainText)
+    request_key: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    end_reason: Mapped[str] = mapped_column(Text, default="")
+    end_reason: Mapped[str] = mapped_column(PlainText, default="")
     team: Mapped[TeamRow] = relationship()
     member: Mapped[MemberRow] = relationship()
     claims: Mapped[list[ClaimRow]] = relationship(
@@ -164,7 +164,7 @@ class RunRow(Base):
     spec: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16), index=True)
     end_cause: Mapped[str | None] = mapped_column(String(32))
-    end_detail: Mapped[str] = mapped_column(Text, default="")
+    end_detail: Mapped[str] = mapped_column(PlainText, default="")
     log_tail: Mapped[list[str]] = mapped_column(default=list)
     final_metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime]
@@ -269,7 +269,7 @@ class OutboxRow(Base):
     not_before: Mapped[datetime]
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
-    last_error: Mapped[str] = mapped_column(Text, default="")
+    last_error: Mapped[str] = mapped_column(PlainText, default="")
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
@@ -300,7 +300,7 @@ class AuditEventRow(Base):
     action: Mapped[str] = mapped_column(String(64))
     subject_type: Mapped[str] = mapped_column(String(32))
     subject_id: Mapped[int]
-    reason: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(PlainText, default="")
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator
 
 from bot.domain.time_window import require_aware
@@ -36,3 +36,37 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _storable(value: str | None) -> str | None:
+    """Return the text with a mark in place of what no database takes.
+
+    PostgreSQL refuses NUL, and half a surrogate pair is not UTF-8; both turn up in the logs of
+    trainings, and an end must be recorded whatever its last lines contain.
+    """
+    if value is None:
+        return None
+    whole = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return whole.replace("\x00", "\ufffd")
+
+
+class PlainString(TypeDecorator[str]):
+    """A text of limited length, kept on every database alike."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """Return ``value`` as every database takes it."""
+        return _storable(value)
+
+
+class PlainText(TypeDecorator[str]):
+    """A text of any length, kept on every database alike."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        """Return ``value`` as every database takes it."""
+        return _storable(value)

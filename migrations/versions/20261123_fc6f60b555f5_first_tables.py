@@ -165,7 +165,9 @@ def upgrade() -> None:
             ["team_id"], ["teams.id"], name=op.f("fk_reservations_team_id_teams")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
-        sa.UniqueConstraint("request_key", name=op.f("uq_reservations_request_key")),
+        sa.UniqueConstraint(
+            "member_id", "request_key", name=op.f("uq_reservations_member_id_request_key")
+        ),
     )
     op.create_index(op.f("ix_reservations_member_id"), "reservations", ["member_id"], unique=False)
     op.create_index(

@@ -1,0 +1,39 @@
+"""Reservations under lock.
+
+Whoever changes a reservation, its claims, its run or an attempt of it locks the reservation first,
+several in the order of their ids, and only then hosts, timers and messages.  One order for all
+keeps PostgreSQL from deadlocks, and what was read under the lock is still true when it is written.
+On SQLite, where writers take turns anyway, a lock is an ordinary read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.store.tables import AttemptRow, ReservationRow, RunRow
+
+
+def lock(session: Session, reservation_id: int) -> ReservationRow | None:
+    """Lock a reservation until the end of the transaction and return it as it is now."""
+    return session.get(ReservationRow, reservation_id, with_for_update=True, populate_existing=True)
+
+
+def lock_of_attempts(session: Session, attempt_ids: Collection[int]) -> None:
+    """Lock the reservations of those attempts until the end of the transaction."""
+    if not attempt_ids:
+        return
+    of_attempts = (
+        select(RunRow.reservation_id)
+        .join(AttemptRow, AttemptRow.run_id == RunRow.id)
+        .where(AttemptRow.id.in_(list(attempt_ids)))
+    )
+    session.scalars(
+        select(ReservationRow)
+        .where(ReservationRow.id.in_(of_attempts))
+        .order_by(ReservationRow.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
