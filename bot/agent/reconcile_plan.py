@@ -6,7 +6,7 @@ all, and an agent may die between any two steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -120,9 +120,12 @@ def plan(
         margin_s: slack between the agent's own SIGKILL and the end of a claim.
         server_offset_s: the control plane's clock minus this host's.
     """
-    listed_attempts = () if desired is None else desired.attempts
-    wanted = {one.attempt_id: one for one in reversed(listed_attempts)}
-    fences = _highest_fences(known, listed_attempts)
+    wanted: dict[int, DesiredAttempt] = {}
+    for one in () if desired is None else desired.attempts:
+        wanted.setdefault(
+            one.attempt_id, one
+        )  # of an attempt that is listed twice the first counts
+    fences = _highest_fences(known, wanted.values())
     server_now = now + timedelta(seconds=server_offset_s)
     times = _Times(now, server_now, margin_s)
     actions: list[Action] = []
@@ -133,8 +136,7 @@ def plan(
                 listed is None or fences[attempt.run_id] > attempt.fence
             )
             actions.extend(_tend(attempt, listed, is_unwanted=is_unwanted, times=times))
-    if desired is not None:
-        actions.extend(_starts(desired, known, fences, server_now))
+    actions.extend(_starts(wanted.values(), known, fences, server_now))
     return tuple(actions)
 
 
@@ -196,7 +198,7 @@ def _kill_is_due(attempt: KnownAttempt, now: datetime) -> bool:
 
 
 def _starts(
-    desired: DesiredState,
+    listed: Iterable[DesiredAttempt],
     known: Sequence[KnownAttempt],
     fences: Mapping[int, int],
     server_now: datetime,
@@ -205,10 +207,9 @@ def _starts(
     busy_gpus = {uuid for attempt in known if attempt.live for uuid in attempt.gpu_uuids}
     busy_runs = {attempt.run_id for attempt in known if attempt.live}
     actions: list[Action] = []
-    for wanted in desired.attempts:
+    for wanted in listed:
         if wanted.attempt_id in seen or wanted.fence < fences[wanted.run_id]:
             continue
-        seen.add(wanted.attempt_id)
         ended = _over_before_it_began(wanted, server_now)
         if ended is not None:
             actions.append(ended)
@@ -228,7 +229,7 @@ def _over_before_it_began(wanted: DesiredAttempt, server_now: datetime) -> EndUn
 
 
 def _highest_fences(
-    known: Sequence[KnownAttempt], listed: Sequence[DesiredAttempt]
+    known: Sequence[KnownAttempt], listed: Iterable[DesiredAttempt]
 ) -> Mapping[int, int]:
     pairs = [(one.run_id, one.fence) for one in known] + [(o.run_id, o.fence) for o in listed]
     fences: dict[int, int] = {}

@@ -249,7 +249,7 @@ class Host:
         return [gpu for one in self.known.values() if one.live for gpu in one.gpu_uuids]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(events, max_size=12))
 def test_no_history_starts_twice_or_shares_a_gpu(
     history: list[tuple[DesiredState | None, int, set[int]]],
@@ -268,7 +268,7 @@ def test_no_history_starts_twice_or_shares_a_gpu(
     assert all(count == 1 for count in host.starts.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(attempts, st.integers(0, 4000))
 def test_left_alone_every_training_is_killed_by_the_end_of_its_claim(
     desired: DesiredAttempt, begin_s: int
