@@ -18,6 +18,9 @@ ANSWER_TIMEOUT_S = 5.0
 TRAINING_TIMEOUT_S = 180.0
 POLL_S = 0.2
 
+_DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
+_MENTION = re.compile(r"<@(\w+)>")
+
 Message = dict[str, Any]
 
 
@@ -64,13 +67,17 @@ class Story:
                 continue
             verb = "edits" if message["ts"] in self.shown else "posts"
             self.shown[message["ts"]] = text
-            if "thread_ts" not in message:
+            if _is_card(message):
                 self.cards.append(text)
-            place = (
-                "in the thread" if message.get("thread_ts", message["ts"]) != message["ts"] else ""
-            )
-            self.terminal.print(f"[cyan]Berth {verb} {place}[/cyan]")
-            self.terminal.print(_indented(text), markup=False)
+            place = "" if _is_card(message) else " in the thread"
+            self.terminal.print(f"[cyan]Berth {verb}{place}[/cyan]")
+            self.show(text)
+
+    def show(self, text: str) -> None:
+        """Print a message as people read it."""
+        readable = _MENTION.sub(lambda found: f"@{_name(found[1])}", _DATE.sub(r"\1", text))
+        indented = "\n".join(f"    {line}" for line in readable.splitlines())
+        self.terminal.print(indented, markup=False, soft_wrap=True)
 
     def answer_to(self, user: str, after: int) -> Message:
         """Return the newest message that only ``user`` sees, once there is one after ``after``."""
@@ -81,13 +88,13 @@ class Story:
 
         message: Message = self.wait(f"an answer to {_name(user)}", newest, ANSWER_TIMEOUT_S)
         self.terminal.print(f"[magenta]Only {_name(user)} sees[/magenta]")
-        self.terminal.print(_indented(plain_text(message)), markup=False)
+        self.show(plain_text(message))
         return message
 
     def card(self, number: int) -> Message | None:
         """Return the card of a reservation, or None before it was posted."""
         for message in self.people.messages(CHANNEL):
-            if "thread_ts" not in message and f"R{number} " in plain_text(message):
+            if _is_card(message) and f"R{number} " in plain_text(message):
                 return message
         return None
 
@@ -150,7 +157,7 @@ def _watch_training(story: Story, epochs: int) -> None:
     posted = [
         message
         for message in story.people.messages(CHANNEL)
-        if "thread_ts" not in message and "R1 " in plain_text(message)
+        if _is_card(message) and "R1 " in plain_text(message)
     ]
     _insist(len(posted) == 1, "one card was edited through it all")
 
@@ -183,7 +190,9 @@ def _insist(true: bool, claim: str) -> None:
 def plain_text(message: Message) -> str:
     """Return all text of a message: of its blocks, or where it has none its own."""
     lines = [line for block in message.get("blocks") or [] for line in _block_lines(block)]
-    return "\n".join(lines) or str(message.get("text", ""))
+    lines = lines or [str(message.get("text", ""))]
+    lines += [f"[file: {each.get('title', '')}]" for each in message.get("files", [])]
+    return "\n".join(line for line in lines if line)
 
 
 def _block_lines(block: Message) -> list[str]:
@@ -213,8 +222,9 @@ def _has_image(message: Message | None) -> bool:
     return any(block["type"] == "image" for block in (message or {}).get("blocks", []))
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+def _is_card(message: Message) -> bool:
+    """Tell a message of the channel from a reply; Slack marks the head of a thread as well."""
+    return message.get("thread_ts", message["ts"]) == message["ts"]
 
 
 def _name(user: str) -> str:

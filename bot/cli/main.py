@@ -16,7 +16,9 @@ from bot.bootstrap.logs import configure_logs
 from bot.config import AgentSettings, ServeSettings, load
 from bot.domain.errors import BerthError, InvalidSetting, SchemaOutOfDate
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=bot.__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=bot.__doc__
+)
 token_app = typer.Typer(no_args_is_help=True, help="Tokens of agents.")
 app.add_typer(token_app, name="token")
 complaints = Console(stderr=True, highlight=False)

@@ -171,6 +171,8 @@ def _figures_line(run: RunView) -> str:
 
 
 def _time_left(view: ReservationView, run: RunView, now: datetime) -> str:
+    if run.progress.epoch >= run.progress.epochs:
+        return "All epochs are done; the best weights are being evaluated."
     finishes_at = run.finishes_at
     left = finishes_at - now if finishes_at is not None else run.progress.left
     if left is None:
