@@ -91,7 +91,7 @@ def build_slack_app(
 def _authorizer(client: AsyncWebClient) -> Callable[..., Awaitable[AuthorizeResult]]:
     known: list[AuthorizeResult] = []
 
-    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    async def authorize() -> AuthorizeResult:
         if not known:
             answer = await client.auth_test()
             result = AuthorizeResult.from_auth_test_response(

@@ -50,4 +50,5 @@ def _run_words(run: TrainingSpec) -> Iterator[str]:
     for name in ("model", "data", "epochs", "imgsz", "batch", "seed"):
         yield f"{name}={getattr(run, name)}"
     for name, value in sorted(run.extra.items()):
-        yield f"{name}={str(value).lower() if isinstance(value, bool) else value!r}"
+        shown = str(value).lower() if isinstance(value, bool) else repr(value)
+        yield f"{name}={shown}"

@@ -26,7 +26,14 @@ from bot.domain.errors import (
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import MODEL_NAME, RELATIVE_PATH, TrainingSpec, check_training_spec
-from bot.slack.times import LEADS, MomentReader, read_clock, read_length, split_ranges
+from bot.slack.times import (
+    LEADS,
+    NOW_WORDS,
+    MomentReader,
+    read_clock,
+    read_length,
+    split_ranges,
+)
 
 NOTE_CHARS = 300
 """The longest note: it is one line of a card."""
@@ -341,7 +348,7 @@ class _Reading:
             found = self.moments.read(words)
         if found is None:
             return 0
-        self.starts_now = found[0] == self.moments.now
+        self.starts_now = any(word.lower() in NOW_WORDS for word in words[: found[1]])
         self.start = None if self.starts_now else found[0]
         return found[1]
 

@@ -18,7 +18,6 @@ from urllib.parse import parse_qsl
 
 from slack_bolt.adapter.starlette.async_handler import to_starlette_response
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.request.async_internals import build_async_context
 from slack_bolt.request.async_request import AsyncBoltRequest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -102,7 +101,7 @@ def _bolt_request(request: Request, raw: bytes) -> AsyncBoltRequest:
     try:
         text = raw.decode()
         body = _parse(text, request.headers.get("content-type", ""))
-    except ValueError as error:  # neither UTF-8 nor JSON; both are ValueErrors
+    except (ValueError, TypeError, RecursionError) as error:  # not UTF-8, not JSON, no object
         raise _Refused(400, "unreadable body") from error
     # Built as for Socket Mode, with the body parsed: Bolt's own parsing is what loses forms that
     # contain the word "payload".  The raw body goes along for Bolt's own signature check.
@@ -114,7 +113,6 @@ def _bolt_request(request: Request, raw: bytes) -> AsyncBoltRequest:
     )
     made.raw_body = text
     made.mode = "http"
-    made.context = build_async_context(made.context, made.body)
     return made
 
 
@@ -124,6 +122,4 @@ def _parse(text: str, content_type: str) -> dict[str, Any]:
     else:
         form = dict(parse_qsl(text, keep_blank_values=True))
         parsed = json.loads(form["payload"]) if "payload" in form else form
-    if not isinstance(parsed, dict):
-        raise ValueError("not an object")
-    return parsed
+    return dict(parsed)

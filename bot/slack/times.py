@@ -62,7 +62,7 @@ def zone(name: str) -> ZoneInfo:
     """Return the IANA zone of that name, or UTC if this machine knows none."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):  # unknown, a path, or a folder of the zone database
+    except (KeyError, OSError, ValueError):  # unknown, a folder of the zone database, or a path
         return ZoneInfo("UTC")
 
 
@@ -342,6 +342,8 @@ def _date_phrase(words: Sequence[str]) -> int:
     numbers = [bool(_DAY_NUMBER.match(word)) for word in words[:2]]
     if len(months) < 2 or months == numbers or sum(months) != 1 or sum(numbers) != 1:
         return 0
+    if months[1] and len(words) > 2 and _DAY_NUMBER.match(words[2]) and not read_clock(words[2:]):
+        return 0  # 1 dec 24th: one GPU, on the 24th
     used = 2
     return used + bool(len(words) > used and _YEAR.match(words[used]))
 
