@@ -60,7 +60,7 @@ class FakeControlPlane:
         app.router.add_get("/agent/v1/desired", self._desired)
         app.router.add_post("/agent/v1/report", self._report)
         app.router.add_put("/agent/v1/attempts/{id}/artifacts/{name}", self._artifact)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.02)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()

@@ -24,7 +24,7 @@ from tests.agent.fake_control_plane import TOKEN, FakeControlPlane
 STUB = Path(__file__).with_name("stub_trainer.py")
 SCRIPTS = {
     "quick.yaml": {"epoch_s": 0.02},
-    "slow.yaml": {"epoch_s": 0.15},
+    "slow.yaml": {"epoch_s": 0.1},
     "endless.yaml": {"epoch_s": 30},
     "deaf.yaml": {"epoch_s": 30, "on_sigterm": "ignore", "linger": "session"},
     "deaf-escape.yaml": {"epoch_s": 30, "on_sigterm": "ignore", "linger": "escape"},
