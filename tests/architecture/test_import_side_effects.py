@@ -25,12 +25,15 @@ HEAVY_OR_FOREIGN = (
 TRAINER = "bot.agent.trainer"
 
 # Runs in a fresh interpreter.  What a library does while it is imported is its own affair: a deed
-# counts as ours when a frame of bot/ is nearer to it than the import machinery is.
+# counts as ours when a frame of bot/ is nearer to it than the import machinery is.  Defining a
+# pydantic model looks for plugins among the installed packages, and a rich Console looks at the
+# terminal's variables; neither is Berth's doing.
 PROBE = """
 import importlib, json, os, sys, threading
 package, names, told = sys.argv[1], json.loads(sys.argv[2]), []
+standard = os.path.dirname(os.__file__)
 
-def is_ours():
+def is_ours(directly=False):
     frame = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
@@ -38,17 +41,27 @@ def is_ours():
             return False
         if name.startswith(package):
             return True
+        if directly and not name.startswith((standard, "<")):
+            return False
+        if directly and "site-packages" in name:
+            return False
         frame = frame.f_back
     return False
 
 def watch(event, details):
-    if event == "open" or event.startswith(("socket.", "subprocess.", "os.")):
+    if event == "open":
+        path = str(details[0])
+        metadata = (".dist-info/", ".egg-info/", "python3", "__editable__")
+        of_a_package = any(part in path for part in metadata) and package not in path
+        if not of_a_package and is_ours():
+            told.append(f"open {path}")
+    elif event.startswith(("socket.", "subprocess.", "os.")):
         if event not in ("os.listdir", "os.scandir") and is_ours():
             told.append(f"{event} {details!r}"[:200])
 
 read = os._Environ.__getitem__
 def watched_read(environ, key):
-    if str(key).startswith("BERTH_") or is_ours():
+    if str(key).startswith("BERTH_") or is_ours(directly=True):
         told.append(f"environment {key}")
     return read(environ, key)
 
