@@ -100,16 +100,30 @@ def _own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("BERTH_")}
 
 
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What may differ between demos.
+
+    ``port`` is the console's, 0 takes a free one; ``http`` lets the stand-in send signed HTTP
+    requests in place of Socket Mode; ``database_url`` names an empty database other than the
+    demo's own SQLite file.
+    """
+
+    port: int = 0
+    http: bool = False
+    database_url: str | None = None
+
+
 class DemoFailed(Exception):
     """The demo could not be started; the message says why."""
 
 
-def run_demo(folder: Path, *, port: int, script: bool) -> int:
+def run_demo(folder: Path, options: DemoOptions, *, script: bool) -> int:
     """Run the demo until Ctrl-C, or play the story and return 0 only if it was true."""
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     try:
-        with demo(folder.resolve(), port=0 if script else port) as (address, processes):
+        with demo(folder.resolve(), options) as (address, processes):
             terminal.print(f"Ready in {time.monotonic() - started:.1f} s.")
             if script:
                 with SandboxClient(address) as people:
@@ -149,22 +163,21 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 @contextmanager
-def demo(folder: Path, *, port: int) -> Iterator[tuple[str, DemoProcesses]]:
+def demo(folder: Path, options: DemoOptions) -> Iterator[tuple[str, DemoProcesses]]:
     """Run a demo in ``folder``; yield the address of its console, and its processes.
 
     Raises:
         DemoFailed: a process did not come up, or the folder holds something else.
     """
-    _prepare(folder)
-    console_port = port or _free_port()
+    _prepare(folder, options)
     processes = DemoProcesses(folder)
     try:
-        yield _start(processes, folder, console_port), processes
+        yield _start(processes, folder, options), processes
     finally:
         processes.stop()
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, options: DemoOptions) -> None:
     if folder.exists():
         if not (folder / MARKER).exists() and any(folder.iterdir()):
             raise DemoFailed(f"{folder} holds something else than a demo; name another --folder.")
@@ -180,13 +193,13 @@ def _prepare(folder: Path) -> None:
     )
     tiny = files("bot.sandbox.data").joinpath("tiny.yaml").read_text()
     (folder / "models" / "tiny.yaml").write_text(tiny)
-    engine = open_engine(_database_url(folder))
+    engine = open_engine(_database_url(folder, options))
     schema.upgrade(engine)
     engine.dispose()
 
 
-def _database_url(folder: Path) -> str:
-    return f"sqlite:///{folder / 'berth.db'}"
+def _database_url(folder: Path, options: DemoOptions) -> str:
+    return options.database_url or f"sqlite:///{folder / 'berth.db'}"
 
 
 def _free_port() -> int:
@@ -196,33 +209,38 @@ def _free_port() -> int:
         return port
 
 
-def _start(processes: DemoProcesses, folder: Path, console_port: int) -> str:
-    control_port = _free_port()
-    address = f"http://127.0.0.1:{console_port}"
-    control = f"http://127.0.0.1:{control_port}"
+def _start(processes: DemoProcesses, folder: Path, options: DemoOptions) -> str:
+    address = f"http://127.0.0.1:{options.port or _free_port()}"
+    control = f"http://127.0.0.1:{_free_port()}"
     token = secrets.token_urlsafe(24)
+    stand_in = ["sandbox", "--port", address.rpartition(":")[2]]
+    if options.http:
+        stand_in += ["--request-url", f"{control}/slack/events"]
     # All three at once: each waits for the others by itself, as it would in real life.
-    processes.start("sandbox", "sandbox", "--port", str(console_port), environment={})
-    processes.start(
-        "serve", "serve", environment=serve_environment(folder, address, control_port, token)
-    )
+    processes.start("sandbox", *stand_in, environment={})
+    for_serve = serve_environment(folder, options, slack=address, control=control, token=token)
+    processes.start("serve", "serve", environment=for_serve)
     processes.start("agent", "agent", environment=agent_environment(folder, control, token))
     _wait_until_ready(processes, address, control)
     return address
 
 
-def serve_environment(folder: Path, slack: str, port: int, agent_token: str) -> dict[str, str]:
-    """Return the settings of the demo's control plane."""
+def serve_environment(
+    folder: Path, options: DemoOptions, *, slack: str, control: str, token: str
+) -> dict[str, str]:
+    """Return the settings of the demo's control plane; ``slack`` and ``control`` are addresses."""
     stand_in = StandInOptions()
     return {
-        "BERTH_DATABASE_URL": _database_url(folder),
+        "BERTH_DATABASE_URL": _database_url(folder, options),
         "BERTH_ARTIFACTS_URL": str(folder / "artifacts"),
-        "BERTH_LISTEN_PORT": str(port),
+        "BERTH_LISTEN_PORT": control.rpartition(":")[2],
         "BERTH_SLACK_API_URL": f"{slack}/api/",
+        "BERTH_SLACK_MODE": "http" if options.http else "socket",
         "BERTH_SLACK_BOT_TOKEN": stand_in.bot_token,
         "BERTH_SLACK_APP_TOKEN": stand_in.app_token,
+        "BERTH_SLACK_SIGNING_SECRET": stand_in.signing_secret,
         "BERTH_DEFAULT_CHANNEL": "C0GPU",
-        "BERTH_ENROL_AGENT_TOKEN": agent_token,
+        "BERTH_ENROL_AGENT_TOKEN": token,
         "BERTH_RUN_MODEL": "tiny.yaml",
         "BERTH_RUN_DATA": "shapes/data.yaml",
         "BERTH_RUN_EPOCHS": str(EPOCHS),

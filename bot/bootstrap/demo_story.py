@@ -224,7 +224,7 @@ def _has_image(message: Message | None) -> bool:
 
 def _is_card(message: Message) -> bool:
     """Tell a message of the channel from a reply; Slack marks the head of a thread as well."""
-    return message.get("thread_ts", message["ts"]) == message["ts"]
+    return bool(message.get("thread_ts", message["ts"]) == message["ts"])
 
 
 def _name(user: str) -> str:

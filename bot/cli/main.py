@@ -114,12 +114,21 @@ def demo(
     folder: Annotated[
         Path, typer.Option(help="Where the demo keeps its database, data and results.")
     ] = Path(".berth-demo"),
-    port: Annotated[int, typer.Option(help="Port of the console.")] = 4800,
+    port: Annotated[
+        int, typer.Option(help="Port of the console; the story takes a free one.")
+    ] = 4800,
+    http: Annotated[
+        bool, typer.Option(help="Let the stand-in send signed HTTP requests, not Socket Mode.")
+    ] = False,
+    database_url: Annotated[
+        str | None, typer.Option(help="An empty database to use, such as one of PostgreSQL.")
+    ] = None,
 ) -> None:
     """Try Berth on this machine: a Slack stand-in, the control plane and one agent."""
-    from bot.bootstrap.demo import run_demo
+    from bot.bootstrap.demo import DemoOptions, run_demo
 
-    sys.exit(run_demo(folder, port=port, script=script))
+    options = DemoOptions(port=0 if script else port, http=http, database_url=database_url)
+    sys.exit(run_demo(folder, options, script=script))
 
 
 @token_app.command("create")

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from bot.bootstrap.demo import DemoProcesses, demo
+from bot.bootstrap.demo import DemoOptions, DemoProcesses, demo
 from bot.bootstrap.demo_story import plain_text
 from bot.sandbox.client import SandboxClient
 from bot.store.database import Database, open_engine
@@ -100,10 +100,12 @@ class World:
         }
 
 
-def run_world(folder: Path) -> Iterator[World]:
+def run_world(folder: Path, options: DemoOptions | None = None) -> Iterator[World]:
     """Yield a running world; everything it started is stopped afterwards."""
-    with demo(folder, port=0) as (address, processes), SandboxClient(address) as people:
-        database = Database(open_engine(f"sqlite:///{folder / 'berth.db'}"))
+    options = options or DemoOptions()
+    with demo(folder, options) as (address, processes), SandboxClient(address) as people:
+        url = options.database_url or f"sqlite:///{folder / 'berth.db'}"
+        database = Database(open_engine(url))
         try:
             yield World(address, people, processes, database)
         finally:
