@@ -11,6 +11,7 @@ import pytest
 
 from bot.domain.policy import Policy
 from bot.domain.run_spec import TrainingSpec
+from bot.ports.clock import Clock
 from bot.services.transaction import Defaults, UseCases
 from bot.store.database import Database
 from tests.support import databases
@@ -68,7 +69,7 @@ def berth(database: Database, clock: SetClock, policy: Policy) -> UseCases:
     return use_cases(database, clock, policy)
 
 
-def use_cases(database: Database, clock: SetClock, policy: Policy) -> UseCases:
+def use_cases(database: Database, clock: Clock, policy: Policy) -> UseCases:
     defaults = Defaults(
         team_name="everyone",
         channel_id="C0GPU",
