@@ -64,7 +64,7 @@ def build_slack_app(
     desk = Desk(run, clock, client, Directory(client, run), answering or Answering(client))
     app = AsyncApp(
         name="berth",
-        client=client,
+        client=_without_token(client),
         signing_secret=signing_secret or "",
         # An authorize of our own keeps Bolt from switching to OAuth and dropping the token when
         # SLACK_CLIENT_ID and SLACK_CLIENT_SECRET happen to be in the environment.
@@ -86,6 +86,17 @@ def build_slack_app(
     app.event(re.compile(".*"))(_ignore)
     app.error(_log_error)
     return app
+
+
+def _without_token(client: AsyncWebClient) -> AsyncWebClient:
+    """Return a client for Bolt's own use: it warns of a token beside ``authorize``."""
+    return AsyncWebClient(
+        base_url=client.base_url,
+        timeout=client.timeout,
+        ssl=client.ssl,
+        proxy=client.proxy,
+        retry_handlers=client.retry_handlers,
+    )
 
 
 def _authorizer(client: AsyncWebClient) -> Callable[..., Awaitable[AuthorizeResult]]:
