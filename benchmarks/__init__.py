@@ -1,0 +1,1 @@
+"""What Berth costs beside what it stands on; run by ``make bench``."""
