@@ -27,8 +27,10 @@ from bot.slack.asked import (
     metadata,
 )
 from bot.slack.blocks.booking_modal import form_with_notice, waiting_modal
+from bot.slack.blocks.card import Card
 from bot.slack.desk import Desk
 from bot.slack.identity import Directory
+from bot.slack.inbound.home_opened import refresh_home
 from bot.slack.inbound.submit_form import Submitted
 from bot.slack.inbound.unknown_click import unknown_click
 
@@ -129,7 +131,7 @@ def _event_listener(desk: Desk, name: str, work: registered.Work) -> Listener:
     async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
         asked = asked_by_event(body)
         await ack()
-        if desk.seen.is_new(body.get("event_id")):
+        if desk.events.is_new(body.get("event_id")):
             desk.answering.start(_run(work, desk, asked), asked, name)
 
     return listen
@@ -151,8 +153,7 @@ def _view_listener(desk: Desk, name: str, submission: registered.Submission) -> 
         submitted = work.result()
         await ack(**submitted.ack)
         if submitted.tell is not None:
-            told = desk.answering.tell_in_channel(asked, submitted.tell)
-            desk.answering.start(told, asked, name)
+            desk.answering.start(_tell_and_refresh(desk, asked, submitted.tell), asked, name)
 
     return listen
 
@@ -172,6 +173,11 @@ async def _submitted(
         return Submitted({"response_action": "update", "view": view}, view)
 
 
+async def _tell_and_refresh(desk: Desk, asked: Asked, card: Card) -> None:
+    await desk.answering.tell_in_channel(asked, card)
+    await refresh_home(desk, asked)
+
+
 async def _finish_late(desk: Desk, asked: Asked, work: asyncio.Task[Submitted]) -> None:
     submitted, _ = await asyncio.gather(work, asyncio.sleep(AFTER_ACK_S))
     try:
@@ -181,6 +187,7 @@ async def _finish_late(desk: Desk, asked: Asked, work: asyncio.Task[Submitted]) 
         log.info("slack_modal_gone", user=asked.user_id, reason=str(error))
         if submitted.tell is not None:
             await desk.answering.tell(replace(asked, view={}), submitted.tell)
+    await refresh_home(desk, asked)
 
 
 async def _ignore(ack: AsyncAck) -> None:

@@ -17,38 +17,44 @@ from bot.slack.identity import Directory
 from bot.slack.times import zone
 
 
-class SeenEvents:
-    """Remembers the last events by id: Slack delivers an event again when it doubts the first.
-
-    The retry header says nothing: in Socket Mode it is on every first delivery too.
-    """
+class LastSeen:
+    """Remembers the last ids it was given, a bounded number of them."""
 
     def __init__(self, most: int = 2000) -> None:
         self._most = most
         self._ids: OrderedDict[str, None] = OrderedDict()
 
-    def is_new(self, event_id: str | None) -> bool:
-        """Tell whether an event comes for the first time, and remember it."""
-        if not event_id:
+    def __contains__(self, one_id: str) -> bool:
+        return one_id in self._ids
+
+    def is_new(self, one_id: str | None) -> bool:
+        """Tell whether an id comes for the first time, and remember it."""
+        if not one_id:
             return True
-        if event_id in self._ids:
-            return False
-        self._ids[event_id] = None
+        known = one_id in self._ids
+        self._ids[one_id] = None
+        self._ids.move_to_end(one_id)
         while len(self._ids) > self._most:
             self._ids.popitem(last=False)
-        return True
+        return not known
 
 
 @dataclass(frozen=True)
 class Desk:
-    """The outside of Berth as a listener sees it: services, people, Slack, the time."""
+    """The outside of Berth as a listener sees it: services, people, Slack, the time.
+
+    ``events`` are the ids of events that were worked on: Slack delivers an event again when it
+    doubts the first delivery, and the retry header says nothing, since in Socket Mode it is on
+    every first delivery too.  ``homes`` are the people who have looked at their home tab.
+    """
 
     run: UseCaseRunner
     clock: Clock
     client: AsyncWebClient
     directory: Directory
     answering: Answering
-    seen: SeenEvents = field(default_factory=SeenEvents)
+    events: LastSeen = field(default_factory=LastSeen)
+    homes: LastSeen = field(default_factory=LastSeen)
 
     async def member(self, asked: Asked) -> tuple[Member, ZoneInfo]:
         """Return who asks, and their time zone.

@@ -284,6 +284,11 @@ def _window_taken(error: errors.WindowTaken, words: Words) -> Sentence:
 
 
 def _no_single_host(error: errors.NoSingleHost, _words: Words) -> Sentence:
+    if error.wanted_gpus <= error.largest_host_gpus:
+        return Sentence(
+            "A training needs its GPUs on one host, and you named GPUs of several.",
+            "Name GPUs of one host, or only how many you need.",
+        )
     return Sentence(
         f"A training needs its {count_text(error.wanted_gpus, 'GPU')} on one host, and the largest"
         f" host has {error.largest_host_gpus}.",

@@ -7,6 +7,7 @@ from bot.slack.asked import Asked
 from bot.slack.blocks.confirmation import cancelled_card
 from bot.slack.desk import Desk
 from bot.slack.grammar import parse_cancel
+from bot.slack.inbound.home_opened import refresh_home
 from bot.slack.inbound.mine_command import show_mine
 
 
@@ -23,3 +24,4 @@ async def cancel(desk: Desk, asked: Asked, rest: str) -> None:
     member, _ = await desk.member(asked)
     view = await desk.run(booking.cancel, member, wish.reservation_id, wish.reason)
     await desk.answering.tell(asked, cancelled_card(view))
+    await refresh_home(desk, asked)

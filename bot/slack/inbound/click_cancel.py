@@ -9,7 +9,7 @@ from bot.slack.blocks.confirmation import cancelled_card
 from bot.slack.blocks.refusal import refusal_card
 from bot.slack.desk import Desk
 from bot.slack.grammar import parse_cancel
-from bot.slack.inbound.home_opened import show_home
+from bot.slack.inbound.home_opened import refresh_home, show_home
 
 
 async def click_cancel(desk: Desk, asked: Asked) -> None:
@@ -30,3 +30,4 @@ async def click_cancel(desk: Desk, asked: Asked) -> None:
         await show_home(desk, asked, notice=card)
     else:
         await desk.answering.tell(asked, card)
+        await refresh_home(desk, asked)

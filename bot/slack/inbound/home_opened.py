@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import structlog
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.errors import BerthError
 from bot.services import queries
 from bot.slack.asked import Asked
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.home import home_view
 from bot.slack.desk import Desk
+
+log = structlog.get_logger(__name__)
 
 EVENT = "app_home_opened"
 
@@ -22,7 +28,21 @@ async def show_home(desk: Desk, asked: Asked, notice: Card | None = None) -> Non
     status = await desk.run(queries.status)
     mine = await desk.run(queries.mine, member)
     view = home_view(status, mine, tz, notice)
+    desk.homes.is_new(asked.user_id)
     await desk.client.views_publish(user_id=asked.user_id, view=view)
+
+
+async def refresh_home(desk: Desk, asked: Asked) -> None:
+    """Publish the home tab again after a change, for someone who may be looking at it.
+
+    What was asked has been answered already, so a failure here is only logged.
+    """
+    if asked.user_id not in desk.homes or asked.in_home:
+        return
+    try:
+        await show_home(desk, asked)
+    except (SlackApiError, BerthError, OSError, TimeoutError) as error:
+        log.info("slack_home_not_refreshed", user=asked.user_id, reason=str(error))
 
 
 async def home_opened(desk: Desk, asked: Asked) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.errors import Unavailable
 from bot.domain.views import BookingForm
 from bot.services import queries
 from bot.slack.asked import Asked, metadata
@@ -25,6 +28,7 @@ async def open_form(desk: Desk, asked: Asked) -> None:
     """Open the form at once; if its data is slow, a modal that waits for it.
 
     Raises:
+        Unavailable: three seconds were over before it could be opened.
         SlackApiError: Slack did not open it.
     """
     data = asyncio.create_task(_read_form(desk))
@@ -34,6 +38,8 @@ async def open_form(desk: Desk, asked: Asked) -> None:
         await _open(desk, asked, _form_view(data.result(), private))
         return
     opened = await _open(desk, asked, waiting_modal("One moment…", private))
+    if opened is None:
+        return
     try:
         view = _form_view(await data, private)
     except Exception as error:  # noqa: BLE001 - the waiting modal would wait for ever
@@ -49,6 +55,14 @@ def _form_view(form: BookingForm, private_metadata: str) -> Block:
     return booking_modal(form, initial_state(form), private_metadata)
 
 
-async def _open(desk: Desk, asked: Asked, view: Block) -> str:
-    answer = await desk.client.views_open(trigger_id=asked.trigger_id or "", view=view)
+async def _open(desk: Desk, asked: Asked, view: Block) -> str | None:
+    try:
+        answer = await desk.client.views_open(trigger_id=asked.trigger_id or "", view=view)
+    except SlackApiError as error:
+        code = error.response.get("error")
+        if code == "exchanged_trigger_id":
+            return None  # the same click delivered twice: the form is open already
+        if code in ("expired_trigger_id", "trigger_expired"):
+            raise Unavailable from error
+        raise
     return str(answer["view"]["id"])

@@ -9,6 +9,7 @@ from bot.slack.asked import Asked
 from bot.slack.desk import Desk
 from bot.slack.grammar import parse_reserve
 from bot.slack.inbound.book import book
+from bot.slack.inbound.home_opened import refresh_home
 from bot.slack.inbound.open_form import open_form
 
 
@@ -27,3 +28,4 @@ async def reserve(desk: Desk, asked: Asked, rest: str) -> None:
     request = replace(request, request_key=asked.key)
     outcome = await book(desk, member, request, form.slot)
     await desk.answering.tell(asked, outcome.card)
+    await refresh_home(desk, asked)

@@ -7,6 +7,7 @@ from bot.slack.asked import Asked
 from bot.slack.carried_request import request_from_value
 from bot.slack.desk import Desk
 from bot.slack.inbound.book import book
+from bot.slack.inbound.home_opened import refresh_home
 
 
 async def take_alternative(desk: Desk, asked: Asked) -> None:
@@ -22,3 +23,4 @@ async def take_alternative(desk: Desk, asked: Asked) -> None:
     form = await desk.run(queries.booking_form)
     outcome = await book(desk, member, request, form.slot)
     await desk.answering.tell(asked, outcome.card, replace=True)
+    await refresh_home(desk, asked)

@@ -7,12 +7,14 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.domain.errors import ClaimOverlap
 from bot.domain.priority import Priority
 from bot.domain.run_spec import TrainingSpec
 from bot.slack.blocks.booking_modal import TRAIN_ACTION
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
+from bot.slack.inbound.open_form import SHORTCUT
 from tests.slack.inbound.office import Office, text_of, values_of
 
 
@@ -40,6 +42,31 @@ async def test_the_form_books_what_is_filled_in(any_office: Office) -> None:
     told = await office.eventually(lambda: office.ephemerals("U0ALICE"))
     assert "Booked R1" in told[0]["text"]
     assert told[0]["channel"] == "C0GPU"
+
+
+async def test_the_global_shortcut_opens_the_form_and_answers_directly(office: Office) -> None:
+    shortcut = {
+        "type": "shortcut",
+        "callback_id": SHORTCUT,
+        "trigger_id": office.slack.state.triggers.issue("U0ALICE"),
+        "user": {"id": "U0ALICE"},
+        "team": {"id": "T0BERTH"},
+    }
+    for _ in range(2):
+        await office.app.async_dispatch(AsyncBoltRequest(body=shortcut, mode="socket_mode"))
+    await office.eventually(office.modal)
+    await office.submit()
+    told = await office.eventually(lambda: office.direct("U0ALICE"))
+    assert ["Booked R1" in one["text"] for one in told] == [True]
+
+
+async def test_a_trigger_that_has_expired_is_told(office: Office) -> None:
+    office.obstacles.delay_s["booking_form"] = 1.4
+    await asyncio.to_thread(office.client.faults, "views.open", "slow", 1, delay_s=2.0)
+    office.slack.state.triggers._life_s = 0.5
+    await asyncio.to_thread(office.client.say, "U0ALICE", "C0GPU", "/gpu reserve")
+    told = await office.eventually(lambda: office.ephemerals("U0ALICE"))
+    assert "try again" in told[0]["text"]
 
 
 async def test_start_now_wins_over_the_time(office: Office) -> None:

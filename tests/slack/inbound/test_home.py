@@ -54,6 +54,26 @@ async def test_an_error_in_home_is_told_in_home(office: Office) -> None:
     await office.eventually(lambda: "Something went wrong" in text_of(home(office)))
 
 
+async def test_home_follows_what_is_done_elsewhere(office: Office) -> None:
+    await asyncio.to_thread(office.client.home, "U0ALICE")
+    await office.eventually(lambda: home(office))
+    await office.say("/gpu reserve 1 now 2h")
+    await office.eventually(lambda: "*R1*" in text_of(home(office)))
+    await office.say("/gpu cancel R1")
+    await office.eventually(lambda: "*R1*" not in text_of(home(office)))
+
+
+async def test_the_form_opened_in_home_is_answered_directly_and_in_home(office: Office) -> None:
+    await asyncio.to_thread(office.client.home, "U0ALICE")
+    await office.eventually(lambda: home(office))
+    await office.click_in_view(OPEN_ACTION, None, view_id=home(office)["id"])
+    await office.eventually(office.modal)
+    await office.submit()
+    told = await office.eventually(lambda: office.direct("U0ALICE"))
+    assert "Booked R1" in told[0]["text"]
+    await office.eventually(lambda: "*R1*" in text_of(home(office)))
+
+
 async def test_the_same_event_is_worked_on_once(office: Office) -> None:
     await asyncio.to_thread(office.client.home, "U0ALICE")
     await office.eventually(lambda: home(office))

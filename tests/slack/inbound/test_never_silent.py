@@ -6,6 +6,7 @@ import asyncio
 import re
 
 import pytest
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.web.async_client import AsyncWebClient
 from structlog.testing import capture_logs
 
@@ -58,6 +59,18 @@ async def test_slack_that_does_not_say_who_this_is(office: Office) -> None:
     answer = await office.say("/gpu reserve 1 now 2h")
     assert "try again" in answer["text"]
     await office.say("/gpu help")
+
+
+async def test_a_deactivated_account_may_do_nothing(office: Office) -> None:
+    calls = office.slack.state.log.calls
+    office.slack.state.workspace.people["U0BOB"].deleted = True
+    asked = {"command": "/gpu", "text": "reserve 1 now 2h", "user_id": "U0BOB"}
+    body = {**asked, "channel_id": "C0GPU", "team_id": "T0BERTH", "trigger_id": "1.2.3"}
+    await office.app.async_dispatch(AsyncBoltRequest(body=body, mode="socket_mode"))
+    # Slack delivers nothing to such an account either; what matters is that nothing is booked.
+    await office.say("/gpu help")
+    await office.eventually(lambda: [call for call in calls if call["error"] == "user_disabled"])
+    assert office.reservations("U0BOB") == ()
 
 
 async def test_whoever_is_known_is_not_asked_for_again(office: Office) -> None:
