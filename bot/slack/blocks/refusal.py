@@ -9,6 +9,7 @@ from bot.domain.errors import BerthError, TooShort, WindowTaken
 from bot.domain.holdings import Alternative
 from bot.domain.requests import ReserveRequest
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.error_sentences import MrkdwnWords, sentence
 from bot.slack.blocks.text import (
     Block,
     actions,
@@ -20,7 +21,6 @@ from bot.slack.blocks.text import (
     window_text,
 )
 from bot.slack.carried_request import VALUE_CHARS, request_to_value, with_alternative
-from bot.slack.error_sentences import MrkdwnWords, sentence
 
 ALTERNATIVE_ACTION = "reserve.alternative"
 """The ``action_id`` of a button that books what it shows; its value is the whole request."""

@@ -20,10 +20,10 @@ from bot.slack.blocks.booking_modal import (
     request_from_state,
 )
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.error_sentences import PlainWords, sentence
 from bot.slack.blocks.refusal import refusal_card
 from bot.slack.blocks.text import Block
 from bot.slack.desk import Desk
-from bot.slack.error_sentences import PlainWords, sentence
 from bot.slack.inbound.book import BookingOutcome, book
 
 FIELD_CHARS = 1000

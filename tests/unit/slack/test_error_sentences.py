@@ -16,9 +16,9 @@ from bot.domain.holdings import Alternative, Holding
 from bot.domain.requests import ReserveRequest
 from bot.domain.time_window import TimeWindow
 from bot.sandbox.block_kit_rules import message_problems
+from bot.slack.blocks.error_sentences import MrkdwnWords, PlainWords, has_own_words, sentence
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION, refusal_card
 from bot.slack.carried_request import request_from_value
-from bot.slack.error_sentences import MrkdwnWords, PlainWords, has_own_words, sentence
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 11, 23, 11, tzinfo=UTC)
@@ -108,7 +108,7 @@ def test_every_refusal_is_a_message_that_slack_takes(kind: type[BerthError]) -> 
 def test_the_numbers_and_the_people_are_named() -> None:
     taken = str(sentence(an_error(errors.WindowTaken), MrkdwnWords(PARIS)))
     assert "4 GPUs" in taken
-    assert "only 1" in taken
+    assert "only one is free all that time" in taken
     assert "<@U0BOB> holds 3 GPUs (R12)" in taken
     assert f"<!date^{int(NOW.timestamp())}^" in taken
     count = str(sentence(errors.InvalidGpuCount(1000, 8), PlainWords(PARIS)))

@@ -264,8 +264,9 @@ def _not_the_holder(error: errors.NotTheHolder, words: Words) -> Sentence:
 
 def _window_taken(error: errors.WindowTaken, words: Words) -> Sentence:
     free = "none is" if not error.free_gpus else f"only {error.free_gpus} of them are"
+    free = "only one is" if error.free_gpus == 1 else free
     if error.free_gpus >= error.wanted_gpus:
-        free = "no single host has that many"
+        free = "no single host has that many"  # for a training, which needs one host
     says = f"You asked for {count_text(error.wanted_gpus, 'GPU')}, but {free} free all that time."
     shown = [
         f"{words.person(held.holder_slack_id, held.holder_name)} holds "
