@@ -72,6 +72,11 @@ def build_slack_app(
         # SLACK_CLIENT_ID and SLACK_CLIENT_SECRET happen to be in the environment.
         authorize=_authorizer(client),
     )
+    _register(app, desk)
+    return app
+
+
+def _register(app: AsyncApp, desk: Desk) -> None:
     for command, work in registered.COMMANDS.items():
         app.command(command)(_listener(desk, command, work, asked_by_command))
     for action, work in registered.ACTIONS.items():
@@ -87,7 +92,6 @@ def build_slack_app(
     app.action(re.compile(".*"))(_listener(desk, "unknown", unknown_click, asked_by_interaction))
     app.event(re.compile(".*"))(_ignore)
     app.error(_log_error)
-    return app
 
 
 def _without_token(client: AsyncWebClient) -> AsyncWebClient:

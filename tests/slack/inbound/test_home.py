@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from bot.services import booking
 from bot.slack.blocks.mine import OPEN_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from tests.slack.inbound.office import Office, text_of
+from tests.support.world import a_member
 
 
 def home(office: Office) -> dict[str, Any]:
@@ -39,7 +41,7 @@ async def test_a_stale_click_in_home_says_so_and_refreshes(office: Office) -> No
     await office.say("/gpu reserve 1 tomorrow 18:00 2h")
     await asyncio.to_thread(office.client.home, "U0ALICE")
     await office.eventually(lambda: home(office))
-    await office.say("/gpu cancel R1")
+    office.berth.write(booking.cancel, a_member(office.berth), 1, "from elsewhere")
     await office.click_in_view(CANCEL_ACTION, "1", view_id=home(office)["id"])
     await office.eventually(lambda: "already" in text_of(home(office)))
     assert "You have none." in text_of(home(office))
