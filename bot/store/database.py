@@ -15,12 +15,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store import claim_guard, tables, wakeups
+from bot.store import claim_guard, offer_tables, tables, wakeups
 from bot.store.failures import is_claim_overlap, is_worth_retrying, translate
 
 T = TypeVar("T")
 
 claim_guard.attach(tables.Base.metadata)
+ALL_TABLES = (tables, offer_tables)
+"""Named so that everybody who opens a database knows every table."""
 
 SQLITE_BUSY_TIMEOUT_MS = 30_000
 ATTEMPTS = 12

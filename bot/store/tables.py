@@ -51,12 +51,21 @@ class Base(DeclarativeBase):
 
 
 class TeamRow(Base):
-    """A team and the channel where its cards stand."""
+    """A team and the channel where its cards stand.
+
+    Its quota is None where it has none; ``approval_channel_id`` is empty where approvals are asked
+    for in the team's own channel; ``usergroup_id`` names the Slack user group of its members.
+    """
 
     __tablename__ = "teams"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     channel_id: Mapped[str]
+    colour: Mapped[str] = mapped_column(String(16), default="")
+    approval_channel_id: Mapped[str] = mapped_column(default="")
+    usergroup_id: Mapped[str] = mapped_column(default="")
+    quota_gpus_at_once: Mapped[int | None] = mapped_column(Integer)
+    quota_gpu_hours_per_week: Mapped[float | None]
     created_at: Mapped[datetime]
 
 
@@ -75,7 +84,10 @@ class MemberRow(Base):
 
 
 class HostRow(Base):
-    """A machine with an agent. ``desired_revision`` grows with every change meant for it."""
+    """A machine with an agent. ``desired_revision`` grows with every change meant for it.
+
+    While ``drained_at`` is set nothing new is booked on it.
+    """
 
     __tablename__ = "hosts"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -86,13 +98,18 @@ class HostRow(Base):
     desired_revision: Mapped[int] = mapped_column(default=1)
     registered_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
+    drained_at: Mapped[datetime | None]
     gpus: Mapped[list[GpuRow]] = relationship(
         back_populates="host", order_by="GpuRow.index", lazy="selectin"
     )
 
 
 class GpuRow(Base):
-    """One device, known by its UUID. ``present`` is what its agent said last."""
+    """One device, known by its UUID. ``present`` is what its agent said last.
+
+    While ``broken_at`` is set nothing new is booked on it.  ``busy_at`` is the last instant at
+    which a process or real use was seen on it.
+    """
 
     __tablename__ = "gpus"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -103,11 +120,16 @@ class GpuRow(Base):
     memory_mib: Mapped[int]
     simulated: Mapped[bool]
     present: Mapped[bool]
+    broken_at: Mapped[datetime | None]
+    busy_at: Mapped[datetime | None]
     host: Mapped[HostRow] = relationship(back_populates="gpus")
 
 
 class ReservationRow(Base):
-    """N named GPUs, all or none, for one window. ``version`` grows with every change."""
+    """N named GPUs, all or none, for one window. ``version`` grows with every change.
+
+    ``kind`` is a `ReservationKind`; ``series_id`` names the series it is an occurrence of.
+    """
 
     __tablename__ = "reservations"
     __table_args__ = (

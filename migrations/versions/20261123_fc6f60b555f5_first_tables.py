@@ -67,6 +67,7 @@ def upgrade() -> None:
         sa.Column("desired_revision", ID, nullable=False),
         sa.Column("registered_at", INSTANT, nullable=False),
         sa.Column("last_seen_at", INSTANT, nullable=False),
+        sa.Column("drained_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hosts")),
         sa.UniqueConstraint("name", name=op.f("uq_hosts_name")),
     )
@@ -75,6 +76,11 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("channel_id", sa.String(length=255), nullable=False),
+        sa.Column("colour", sa.String(length=16), nullable=False),
+        sa.Column("approval_channel_id", sa.String(length=255), nullable=False),
+        sa.Column("usergroup_id", sa.String(length=255), nullable=False),
+        sa.Column("quota_gpus_at_once", sa.Integer(), nullable=True),
+        sa.Column("quota_gpu_hours_per_week", sa.Double(), nullable=True),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
         sa.UniqueConstraint("name", name=op.f("uq_teams_name")),
@@ -122,6 +128,8 @@ def upgrade() -> None:
         sa.Column("memory_mib", ID, nullable=False),
         sa.Column("simulated", sa.Boolean(), nullable=False),
         sa.Column("present", sa.Boolean(), nullable=False),
+        sa.Column("broken_at", INSTANT, nullable=True),
+        sa.Column("busy_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(["host_id"], ["hosts.id"], name=op.f("fk_gpus_host_id_hosts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gpus")),
         sa.UniqueConstraint("uuid", name=op.f("uq_gpus_uuid")),
@@ -172,6 +180,55 @@ def upgrade() -> None:
     op.create_index(op.f("ix_reservations_member_id"), "reservations", ["member_id"], unique=False)
     op.create_index(
         "ix_reservations_state_starts_at", "reservations", ["state", "starts_at"], unique=False
+    )
+
+    op.create_table(
+        "series",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("member_id", ID, nullable=False),
+        sa.Column("team_id", ID, nullable=False),
+        sa.Column("request", sa.JSON(), nullable=False),
+        sa.Column("weekdays", sa.JSON(), nullable=False),
+        sa.Column("wall_time", sa.String(length=8), nullable=False),
+        sa.Column("time_zone", sa.String(length=255), nullable=False),
+        sa.Column("starts_on", sa.String(length=10), nullable=False),
+        sa.Column("ends_on", sa.String(length=10), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["member_id"], ["members.id"], name=op.f("fk_series_member_id_members")
+        ),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_series_team_id_teams")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
+    )
+    op.create_index(op.f("ix_series_member_id"), "series", ["member_id"], unique=False)
+
+    op.create_table(
+        "approvals",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("reservation_id", ID, nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.Column("decided_by_member_id", ID, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["decided_by_member_id"],
+            ["members.id"],
+            name=op.f("fk_approvals_decided_by_member_id_members"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["reservation_id"],
+            ["reservations.id"],
+            name=op.f("fk_approvals_reservation_id_reservations"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
+    )
+    op.create_index(
+        op.f("ix_approvals_reservation_id"), "approvals", ["reservation_id"], unique=False
     )
 
     op.create_table(
@@ -265,6 +322,132 @@ def upgrade() -> None:
     op.create_index(op.f("ix_runs_state"), "runs", ["state"], unique=False)
 
     op.create_table(
+        "series_exceptions",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("series_id", ID, nullable=False),
+        sa.Column("on_date", sa.String(length=10), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["series_id"], ["series.id"], name=op.f("fk_series_exceptions_series_id_series")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series_exceptions")),
+        sa.UniqueConstraint(
+            "series_id", "on_date", name=op.f("uq_series_exceptions_series_id_on_date")
+        ),
+    )
+    op.create_table(
+        "swaps",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("first_reservation_id", ID, nullable=False),
+        sa.Column("second_reservation_id", ID, nullable=False),
+        sa.Column("proposed_by_member_id", ID, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["first_reservation_id"],
+            ["reservations.id"],
+            name=op.f("fk_swaps_first_reservation_id_reservations"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposed_by_member_id"],
+            ["members.id"],
+            name=op.f("fk_swaps_proposed_by_member_id_members"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["second_reservation_id"],
+            ["reservations.id"],
+            name=op.f("fk_swaps_second_reservation_id_reservations"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_swaps")),
+    )
+    op.create_index(
+        op.f("ix_swaps_first_reservation_id"), "swaps", ["first_reservation_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_swaps_second_reservation_id"), "swaps", ["second_reservation_id"], unique=False
+    )
+
+    op.create_table(
+        "transfers",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("reservation_id", ID, nullable=False),
+        sa.Column("from_member_id", ID, nullable=False),
+        sa.Column("to_member_id", ID, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["from_member_id"], ["members.id"], name=op.f("fk_transfers_from_member_id_members")
+        ),
+        sa.ForeignKeyConstraint(
+            ["reservation_id"],
+            ["reservations.id"],
+            name=op.f("fk_transfers_reservation_id_reservations"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["to_member_id"], ["members.id"], name=op.f("fk_transfers_to_member_id_members")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_transfers")),
+    )
+    op.create_index(
+        op.f("ix_transfers_reservation_id"), "transfers", ["reservation_id"], unique=False
+    )
+
+    op.create_table(
+        "usage_checks",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("reservation_id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=False),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["reservation_id"],
+            ["reservations.id"],
+            name=op.f("fk_usage_checks_reservation_id_reservations"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_checks")),
+    )
+    op.create_index(
+        op.f("ix_usage_checks_reservation_id"), "usage_checks", ["reservation_id"], unique=False
+    )
+
+    op.create_table(
+        "waits",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("member_id", ID, nullable=False),
+        sa.Column("team_id", ID, nullable=False),
+        sa.Column("request", sa.JSON(), nullable=False),
+        sa.Column("starts_at", INSTANT, nullable=True),
+        sa.Column("ends_at", INSTANT, nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("expires_at", INSTANT, nullable=True),
+        sa.Column("offered_until", INSTANT, nullable=True),
+        sa.Column("decided_at", INSTANT, nullable=True),
+        sa.Column("held_reservation_id", ID, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["held_reservation_id"],
+            ["reservations.id"],
+            name=op.f("fk_waits_held_reservation_id_reservations"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["member_id"], ["members.id"], name=op.f("fk_waits_member_id_members")
+        ),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_waits_team_id_teams")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waits")),
+    )
+    op.create_index("ix_waits_kind_state", "waits", ["kind", "state"], unique=False)
+    op.create_index(op.f("ix_waits_member_id"), "waits", ["member_id"], unique=False)
+
+    op.create_table(
         "attempts",
         sa.Column("id", ID, nullable=False),
         sa.Column("run_id", ID, nullable=False),
@@ -331,16 +514,37 @@ def guard_claims() -> None:
 def downgrade() -> None:
     op.drop_table("epochs")
     op.drop_table("artifacts")
+
     op.drop_table("attempts")
+
+    op.drop_table("waits")
+
+    op.drop_table("usage_checks")
+
+    op.drop_table("transfers")
+
+    op.drop_table("swaps")
+    op.drop_table("series_exceptions")
+
     op.drop_table("runs")
+
     op.drop_table("outbox")
+
     op.drop_table("claims")
     op.drop_table("cards")
+
+    op.drop_table("approvals")
+
+    op.drop_table("series")
+
     op.drop_table("reservations")
     op.drop_table("members")
+
     op.drop_table("gpus")
     op.drop_table("tokens")
+
     op.drop_table("timers")
     op.drop_table("teams")
     op.drop_table("hosts")
+
     op.drop_table("audit_events")
