@@ -27,6 +27,7 @@ from bot.domain.errors import InvalidSetting
 from bot.services import tokens
 from bot.services.tokens import Scope
 from bot.services.transaction import Defaults, UseCases
+from bot.slack.answering import Answering
 from bot.slack.app import build_slack_app
 from bot.slack.http_front_door import slack_events_endpoint
 from bot.slack.outbound.messenger import SlackMessenger
@@ -43,6 +44,8 @@ log = structlog.get_logger(__name__)
 SLACK_API_URL = "https://slack.com/api/"
 # A lost connection is noticed within about 8 s with this interval (measured; see docs/adr).
 SOCKET_PING_INTERVAL_S = 5
+DRAIN_S = 3.0
+"""What people asked for just before the end is still answered, for at most this long."""
 RECONNECT_PAUSE_S, LONGEST_RECONNECT_PAUSE_S = 1.0, 30.0
 _REFUSED_TOKEN = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "not_allowed_token_type"}
@@ -60,6 +63,7 @@ class ControlPlane:
     watch: RevisionWatch
     slack_app: AsyncApp
     slack_client: AsyncWebClient
+    answering: Answering
     web_app: FastAPI
 
 
@@ -91,11 +95,13 @@ def build(settings: ServeSettings) -> ControlPlane:
         base_url=api_url,
         retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler()],
     )
+    answering = Answering(inbound)
     slack_app = build_slack_app(
         inbound,
         run,
         clock,
         signing_secret=signing_secret.get_secret_value() if signing_secret else None,
+        answering=answering,
     )
     artifacts = FsspecArtifactStore(settings.artifacts_url)
     messenger = SlackMessenger(outbound_client(bot_token, base_url=api_url), clock, SendBudget())
@@ -107,7 +113,17 @@ def build(settings: ServeSettings) -> ControlPlane:
     if settings.slack_mode == "http" and signing_secret is not None:
         endpoint = slack_events_endpoint(slack_app, signing_secret.get_secret_value(), clock)
     web_app = build_web_app(run, watch, artifacts, endpoint)
-    return ControlPlane(settings, database, run, clockwork, watch, slack_app, inbound, web_app)
+    return ControlPlane(
+        settings=settings,
+        database=database,
+        run=run,
+        clockwork=clockwork,
+        watch=watch,
+        slack_app=slack_app,
+        slack_client=inbound,
+        answering=answering,
+        web_app=web_app,
+    )
 
 
 async def serve(settings: ServeSettings) -> None:
@@ -141,6 +157,7 @@ async def serve(settings: ServeSettings) -> None:
     finally:
         await plane.clockwork.stop()
         await plane.watch.close()
+        await plane.answering.drain(DRAIN_S)
         slack.cancel()
         results = await asyncio.gather(slack, return_exceptions=True)
         plane.run.close()

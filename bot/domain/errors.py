@@ -25,6 +25,7 @@
     │   ├── WindowTaken
     │   ├── NoSingleHost
     │   ├── ReservationOver
+    │   ├── IncompatibleAgent
     │   └── StaleFence
     └── Unavailable               try again
         ├── ClaimOverlap
@@ -280,6 +281,17 @@ class ReservationOver(Conflict):
         super().__init__(reservation_id=reservation_id, state=state)
         self.reservation_id = reservation_id
         self.state = state
+
+
+class IncompatibleAgent(Conflict):
+    """An agent speaks a version of the protocol that this release no longer understands."""
+
+    code = "incompatible_agent"
+
+    def __init__(self, agent_version: int, oldest_version: int) -> None:
+        super().__init__(agent_version=agent_version, oldest_version=oldest_version)
+        self.agent_version = agent_version
+        self.oldest_version = oldest_version
 
 
 class StaleFence(Conflict):

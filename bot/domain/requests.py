@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.domain.priority import Priority
 from bot.domain.run_spec import TrainingSpec
@@ -27,3 +29,32 @@ class ReserveRequest:
     run: TrainingSpec | None = None
     note: str = ""
     request_key: str | None = None
+
+
+def request_to_json(request: ReserveRequest) -> dict[str, Any]:
+    """Return a request as it is kept; what it was asked by (``request_key``) is left out."""
+    return {
+        "v": 1,
+        "length_s": request.length.total_seconds(),
+        "gpu_count": request.gpu_count,
+        "gpu_names": list(request.gpu_names),
+        "start": request.start.isoformat() if request.start else None,
+        "priority": request.priority.value,
+        "preemptible": request.preemptible,
+        "run": asdict(request.run) if request.run else None,
+        "note": request.note,
+    }
+
+
+def request_from_json(kept: Mapping[str, Any]) -> ReserveRequest:
+    """Return the request that `request_to_json` kept."""
+    return ReserveRequest(
+        length=timedelta(seconds=kept["length_s"]),
+        gpu_count=kept["gpu_count"],
+        gpu_names=tuple(kept["gpu_names"]),
+        start=datetime.fromisoformat(kept["start"]) if kept["start"] else None,
+        priority=Priority(kept["priority"]),
+        preemptible=kept["preemptible"],
+        run=TrainingSpec(**kept["run"]) if kept["run"] else None,
+        note=kept["note"],
+    )

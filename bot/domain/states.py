@@ -7,8 +7,13 @@ from enum import StrEnum
 
 
 class ReservationState(StrEnum):
-    """``releasing``: given up while its run is still being stopped; the GPUs are not free yet."""
+    """``pending`` holds its window until somebody approves it, ``offered`` until somebody takes it.
 
+    ``releasing``: given up while its run is still being stopped; the GPUs are not free yet.
+    """
+
+    PENDING = "pending"
+    OFFERED = "offered"
     BOOKED = "booked"
     ACTIVE = "active"
     RELEASING = "releasing"
@@ -19,6 +24,19 @@ class ReservationState(StrEnum):
     def is_over(self) -> bool:
         """Tell whether nothing more will happen to it."""
         return self in (ReservationState.ENDED, ReservationState.CANCELLED)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Tell whether it has not started: its window is held, and can still be given up whole."""
+        return self in (ReservationState.PENDING, ReservationState.OFFERED, ReservationState.BOOKED)
+
+
+class ReservationKind(StrEnum):
+    """``work`` is booked, ``queued`` is a short job on idle GPUs, ``maintenance`` a block."""
+
+    WORK = "work"
+    QUEUED = "queued"
+    MAINTENANCE = "maintenance"
 
 
 class RunState(StrEnum):
@@ -43,6 +61,8 @@ class RunState(StrEnum):
 
 
 RESERVATION_MOVES: Mapping[ReservationState, frozenset[ReservationState]] = {
+    ReservationState.PENDING: frozenset({ReservationState.BOOKED, ReservationState.CANCELLED}),
+    ReservationState.OFFERED: frozenset({ReservationState.BOOKED, ReservationState.CANCELLED}),
     ReservationState.BOOKED: frozenset({ReservationState.ACTIVE, ReservationState.CANCELLED}),
     ReservationState.ACTIVE: frozenset({ReservationState.RELEASING, ReservationState.ENDED}),
     ReservationState.RELEASING: frozenset({ReservationState.ENDED}),

@@ -116,7 +116,7 @@ class DesiredAttempt(Message):
 
 
 class DesiredState(Message):
-    """All that should be on a host; an attempt that is not listed is to be stopped and forgotten."""
+    """All that should be on a host; an attempt not listed is to be stopped and forgotten."""
 
     host_id: int
     revision: int
@@ -149,7 +149,7 @@ class EndCause(StrEnum):
 
 
 class EpochProgress(Message):
-    """One finished epoch. ``epoch`` counts from 1; losses and metrics by their Ultralytics names."""
+    """One finished epoch. ``epoch`` counts from 1; losses and metrics by name."""
 
     epoch: int = Field(ge=1)
     epochs: int = Field(ge=1)

@@ -97,7 +97,7 @@ def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> Reservat
     if state is ReservationState.RELEASING:
         return reservation_view(row)
     row.end_reason = reason
-    if state is ReservationState.BOOKED:
+    if state.is_ahead:
         _cancel_before_start(tx, row)
     else:
         stopping.release(tx, row, StopReason.REQUESTED)
@@ -109,7 +109,7 @@ def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> Reservat
             row.id, member.slack_user_id, reason, was_running=state is ReservationState.ACTIVE
         ),
     )
-    action = "cancelled" if state is ReservationState.BOOKED else "released"
+    action = "cancelled" if state.is_ahead else "released"
     audit.record(
         tx, audit.by_member(member), f"reservation.{action}", ("reservation", row.id), reason=reason
     )

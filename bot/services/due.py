@@ -11,13 +11,17 @@ from bot.store.tables import ReservationRow
 
 
 class TimerKind(StrEnum):
-    """Every kind of timer; the subject is a reservation, or a host for ``HOST_LOST``."""
+    """Every kind of timer; the subject is a reservation unless its name says otherwise.
+
+    ``SERVE_WAITING`` has no subject (0): something became free, and those who wait are served.
+    """
 
     RESERVATION_STARTS = "reservation_starts"
     RUN_STOPS = "run_stops"
     RESERVATION_ENDS = "reservation_ends"
     HOST_LOST = "host_lost"
     ENDS_SOON = "ends_soon"
+    SERVE_WAITING = "serve_waiting"
 
 
 OF_A_RESERVATION = (
@@ -56,3 +60,8 @@ def disarm_reservation(tx: Tx, row: ReservationRow) -> None:
 def arm_host_lost(tx: Tx, host_id: int) -> None:
     """Look at the host again when it has been silent for too long. Idempotent."""
     timers.arm(tx.session, TimerKind.HOST_LOST, host_id, tx.now + tx.policy.host_lost_after)
+
+
+def arm_serve_waiting(tx: Tx) -> None:
+    """Let those who wait be served, in a transaction of its own, at once. Idempotent."""
+    timers.arm(tx.session, TimerKind.SERVE_WAITING, 0, tx.now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from bot.domain.errors import UnknownHost
+from bot.domain.errors import IncompatibleAgent, UnknownHost
 from bot.domain.notices import HostBack, HostSilent
 from bot.domain.states import ReservationState
 from bot.protocol.messages import (
@@ -16,7 +16,7 @@ from bot.protocol.messages import (
     Report,
     ReportResponse,
 )
-from bot.protocol.version import PROTOCOL_VERSION
+from bot.protocol.version import OLDEST_COMPATIBLE_VERSION, PROTOCOL_VERSION, is_compatible
 from bot.services import audit, due, outbox, runs
 from bot.services.transaction import Tx, reads_only
 from bot.store import reservations
@@ -28,7 +28,12 @@ def register(tx: Tx, request: RegisterRequest) -> RegisterResponse:
 
     A GPU is known by its UUID and moves with the card; one that is no longer reported stays on
     record, absent, because claims may refer to it.
+
+    Raises:
+        IncompatibleAgent: the agent is too old for this release.
     """
+    if not is_compatible(request.protocol_version):
+        raise IncompatibleAgent(request.protocol_version, OLDEST_COMPATIBLE_VERSION)
     host = tx.session.scalar(
         select(HostRow).where(HostRow.name == request.host_name).with_for_update()
     )

@@ -15,7 +15,12 @@ from bot.services.views import reservation_view
 from bot.store.claims import all_hosts, bookable_gpus, gpu_on_host, holding_by_gpu
 from bot.store.tables import CardRow, ReservationRow
 
-OPEN_STATES = (ReservationState.BOOKED, ReservationState.ACTIVE, ReservationState.RELEASING)
+OPEN_STATES = (
+    ReservationState.PENDING,
+    ReservationState.BOOKED,
+    ReservationState.ACTIVE,
+    ReservationState.RELEASING,
+)
 
 
 @reads_only

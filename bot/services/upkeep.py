@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.notices import EndsSoon
@@ -27,24 +28,26 @@ def claim_timers(tx: Tx, owner: str) -> tuple[DueTimer, ...]:
 
 def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
     """Do a timer's work and mark it done, together; a holder without the lease does nothing."""
-    if timer.kind == TimerKind.HOST_LOST:
-        hosts.lock(tx, timer.subject_id)
-        if timers.finish(tx.session, timer, owner, tx.now):
-            hosts.look_for_lost(tx, timer.subject_id)
+    if timer.kind in OF_OTHERS:
+        _fire_for_other(tx, timer, owner)
         return
     row = reservations.lock(tx.session, timer.subject_id)
     if not timers.finish(tx.session, timer, owner, tx.now):
         return
     if row is None or ReservationState(row.state).is_over:
         return
-    if timer.kind == TimerKind.RESERVATION_STARTS:
-        _start(tx, row)
-    elif timer.kind == TimerKind.RUN_STOPS:
-        _stop_run(tx, row)
-    elif timer.kind == TimerKind.RESERVATION_ENDS:
-        _end(tx, row)
-    elif timer.kind.startswith(f"{TimerKind.ENDS_SOON}:"):
-        _announce_end(tx, row, int(timer.kind.partition(":")[2]))
+    kind, _, argument = timer.kind.partition(":")
+    if kind == TimerKind.ENDS_SOON:
+        _announce_end(tx, row, int(argument))
+    else:
+        OF_RESERVATIONS[TimerKind(kind)](tx, row)
+
+
+def _fire_for_other(tx: Tx, timer: DueTimer, owner: str) -> None:
+    if timer.kind == TimerKind.HOST_LOST:
+        hosts.lock(tx, timer.subject_id)
+    if timers.finish(tx.session, timer, owner, tx.now):
+        OF_OTHERS[TimerKind(timer.kind)](tx, timer.subject_id)
 
 
 def record_failure(tx: Tx, timer: DueTimer, owner: str) -> None:
@@ -111,3 +114,16 @@ def _announce_end(tx: Tx, row: ReservationRow, minutes: int) -> None:
             view.run.finishes_at if view.run else None,
         ),
     )
+
+
+OF_RESERVATIONS: Mapping[TimerKind, Callable[[Tx, ReservationRow], None]] = {
+    TimerKind.RESERVATION_STARTS: _start,
+    TimerKind.RUN_STOPS: _stop_run,
+    TimerKind.RESERVATION_ENDS: _end,
+}
+"""The work of timers whose subject is a reservation: it is locked, and not over."""
+
+OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
+    TimerKind.HOST_LOST: hosts.look_for_lost,
+}
+"""The work of all other timers, by the number of their subject."""

@@ -15,6 +15,7 @@ from bot.domain.errors import (
     ArtifactDamaged,
     BerthError,
     Conflict,
+    IncompatibleAgent,
     InvalidRequest,
     NotAllowed,
     NotFound,
@@ -36,6 +37,7 @@ _STATUS_OF: tuple[tuple[type[BerthError], HTTPStatus], ...] = (
     (InvalidRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
     (NotAllowed, HTTPStatus.FORBIDDEN),
+    (IncompatibleAgent, HTTPStatus.UPGRADE_REQUIRED),
     (Conflict, HTTPStatus.CONFLICT),
 )
 

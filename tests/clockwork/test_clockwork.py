@@ -20,6 +20,7 @@ from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationState
 from bot.ports.messenger import DeliveryFailed
 from bot.services import booking, hosts, queries, upkeep
+from bot.services.due import TimerKind
 from bot.services.transaction import Tx, UseCases
 from bot.store.artifacts import FsspecArtifactStore
 from bot.store.database import Database
@@ -83,7 +84,8 @@ async def test_a_timer_that_fails_comes_back_and_does_not_hold_up_the_others(
             raise ZeroDivisionError
         really_start(tx, row)
 
-    monkeypatch.setattr(upkeep, "_start", broken_for_the_first)
+    broken = {**upkeep.OF_RESERVATIONS, TimerKind.RESERVATION_STARTS: broken_for_the_first}
+    monkeypatch.setattr(upkeep, "OF_RESERVATIONS", broken)
     assert await fire_due(run, "test") == 2
     states = {each: berth.run(queries.reservation, each).state for each in (first, second)}
     assert states == {first: ReservationState.BOOKED, second: ReservationState.ACTIVE}

@@ -82,6 +82,11 @@ async def test_registering_again_keeps_the_host_and_its_gpus(api: httpx.AsyncCli
     assert (ready["hosts"], ready["gpus"]) == (1, 2)
 
 
+async def test_an_agent_that_is_too_old_is_told_to_upgrade(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/agent/v1/register", json={**REGISTER, "protocol_version": 0})
+    assert (answer.status_code, answer.json()["error"]) == (426, "incompatible_agent")
+
+
 async def test_a_long_poll_answers_when_a_run_is_due(
     api: httpx.AsyncClient, berth: UseCases
 ) -> None:

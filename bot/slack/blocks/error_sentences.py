@@ -357,6 +357,7 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     errors.WindowTaken: _window_taken,
     errors.NoSingleHost: _no_single_host,
     errors.ReservationOver: _reservation_over,
+    errors.IncompatibleAgent: partial(_fixed, "The agent of that host is too old.", _ADMIN),
     errors.StaleFence: partial(_fixed, "That attempt of the run is over.", _ASK_AGAIN),
     errors.Unavailable: partial(_again, "I cannot do that right now."),
     errors.ClaimOverlap: partial(_again, "Many people are booking at this moment."),

@@ -32,6 +32,8 @@ OPEN_ACTION = "reserve.open"
 
 MOST_SHOWN = 20
 _STATE_WORDS = {
+    ReservationState.PENDING: ":raised_hand: waits for approval",
+    ReservationState.OFFERED: ":bell: held for an offer",
     ReservationState.BOOKED: ":calendar: booked",
     ReservationState.ACTIVE: ":large_green_circle: active",
     ReservationState.RELEASING: ":hourglass_flowing_sand: being released",
@@ -68,7 +70,7 @@ def give_up_button(view: ReservationView) -> Block | None:
     number = f"R{view.reservation_id}"
     run = view.run
     stops = run is not None and not run.state.is_over
-    if view.state is ReservationState.BOOKED:
+    if view.state.is_ahead:
         label, effect = "Cancel", f"{count} become free for the booked window."
         effect += " The training does not start." if stops else ""
     elif view.state is ReservationState.ACTIVE:

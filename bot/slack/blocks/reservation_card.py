@@ -61,6 +61,10 @@ def reservation_card(view: ReservationView, now: datetime) -> Card:
 
 def _headline(view: ReservationView) -> tuple[str, str]:
     match view.state:
+        case ReservationState.PENDING:
+            return ":raised_hand:", "waits for approval"
+        case ReservationState.OFFERED:
+            return ":bell:", "held for an offer"
         case ReservationState.BOOKED:
             return ":calendar:", "booked"
         case ReservationState.CANCELLED:
@@ -137,7 +141,7 @@ def _run_lines(view: ReservationView, run: RunView, now: datetime) -> list[str]:
     if run.state.is_over:
         return _end_lines(run)
     if not _has_begun(run):
-        booked = view.state is ReservationState.BOOKED
+        booked = view.state.is_ahead
         return ["The training starts by itself at the start of the window."] if booked else []
     if run.state is RunState.STARTING:
         return [] if run.host_online else ["The host does not answer; the run starts when it does."]
@@ -229,7 +233,7 @@ def _plot(view: ReservationView) -> list[Block]:
 def _button(view: ReservationView) -> Block | None:
     """Return the one button that gives the reservation up, with a dialog that names the effect."""
     count = count_text(view.gpu_count, "GPU")
-    if view.state is ReservationState.BOOKED:
+    if view.state.is_ahead:
         effect = f"Frees {count} for the booked {duration_text(view.window.length)}."
         if view.run is not None:
             effect += " The training does not start."

@@ -10,6 +10,7 @@ from bot.domain.run_spec import (
     LARGEST_IMGSZ_PX,
     MODEL_NAME,
     RELATIVE_PATH,
+    Range,
     TrainingSpec,
     check_training_spec,
 )
@@ -64,11 +65,16 @@ def test_whole_numbers_at_and_over_their_edges(name: str, low: int, high: int) -
         assert "must be a whole number" in problems(**{name: senseless})[name]
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, range_ in EXTRA_ARGUMENTS.items() if range_.kind is not bool]
-)
+NUMBERS = {
+    name: allowed
+    for name, allowed in EXTRA_ARGUMENTS.items()
+    if isinstance(allowed, Range) and allowed.kind is not bool
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
 def test_extra_numbers_at_and_over_their_edges(name: str) -> None:
-    allowed = EXTRA_ARGUMENTS[name]
+    allowed = NUMBERS[name]
     for edge in (allowed.low, allowed.high):
         value = check(**{name: str(edge)}).extra[name]
         assert value == edge
@@ -85,6 +91,11 @@ def test_extra_numbers_at_and_over_their_edges(name: str) -> None:
         "1_0",
     ):
         assert "must be" in problems(**{name: beyond})[name]
+
+
+def test_an_optimizer_is_one_of_the_known_ones() -> None:
+    assert check(optimizer="adamw").extra["optimizer"] == "AdamW"
+    assert "one of auto, SGD" in problems(optimizer="os.system")["optimizer"]
 
 
 @pytest.mark.parametrize("name", ["cos_lr", "amp", "single_cls"])

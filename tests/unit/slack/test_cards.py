@@ -105,6 +105,18 @@ def _over(state: RunState, cause: str, **changes: Any) -> ReservationView:
 
 SCENES = [
     Scene(
+        "pending",
+        a_reservation(ReservationState.PENDING),
+        ("R12 · waits for approval", "4 GPUs"),
+        "Cancel",
+    ),
+    Scene(
+        "offered",
+        a_reservation(ReservationState.OFFERED),
+        ("R12 · held for an offer", "4 GPUs"),
+        "Cancel",
+    ),
+    Scene(
         "booked",
         a_reservation(note="for the demo"),
         (

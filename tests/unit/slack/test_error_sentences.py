@@ -52,6 +52,8 @@ VALUES: dict[str, Any] = {
     "state": "cancelled",
     "attempt_id": 1,
     "fence": 2,
+    "agent_version": 0,
+    "oldest_version": 1,
     "found": None,
 }
 DURATIONS = (errors.TooShort, errors.TooLong)
