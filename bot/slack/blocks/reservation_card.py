@@ -6,6 +6,7 @@ button that makes sense in its state.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.priority import Priority
@@ -59,31 +60,28 @@ def reservation_card(view: ReservationView, now: datetime) -> Card:
     return Card(_fallback(view, words), tuple(blocks))
 
 
+_BEFORE_ANY_RUN: Mapping[ReservationState, tuple[str, str]] = {
+    ReservationState.PENDING: (":raised_hand:", "waits for approval"),
+    ReservationState.OFFERED: (":bell:", "held for an offer"),
+    ReservationState.BOOKED: (":calendar:", "booked"),
+    ReservationState.CANCELLED: (":heavy_minus_sign:", "cancelled"),
+}
+
+
 def _headline(view: ReservationView) -> tuple[str, str]:
-    match view.state:
-        case ReservationState.PENDING:
-            return ":raised_hand:", "waits for approval"
-        case ReservationState.OFFERED:
-            return ":bell:", "held for an offer"
-        case ReservationState.BOOKED:
-            return ":calendar:", "booked"
-        case ReservationState.CANCELLED:
-            return ":heavy_minus_sign:", "cancelled"
-        case ReservationState.RELEASING:
-            stopping = view.run is not None and not view.run.state.is_over
-            words = "stopping, saving a checkpoint" if stopping else "being released"
-            return ":hourglass_flowing_sand:", words
+    if view.state in _BEFORE_ANY_RUN:
+        return _BEFORE_ANY_RUN[view.state]
+    if view.state is ReservationState.RELEASING:
+        stopping = view.run is not None and not view.run.state.is_over
+        words = "stopping, saving a checkpoint" if stopping else "being released"
+        return ":hourglass_flowing_sand:", words
     if view.run is not None and _has_begun(view.run):
         return _run_headline(view.run)
     if view.state is ReservationState.ACTIVE:
-        waits = view.run is not None
-        return (
-            (":hourglass_flowing_sand:", "waiting for the host")
-            if waits
-            else (":large_green_circle:", "active")
-        )
-    released = _was_released(view)
-    return ":white_check_mark:", "released" if released else "over"
+        if view.run is not None:
+            return ":hourglass_flowing_sand:", "waiting for the host"
+        return ":large_green_circle:", "active"
+    return ":white_check_mark:", "released" if _was_released(view) else "over"
 
 
 def _run_headline(run: RunView) -> tuple[str, str]:
