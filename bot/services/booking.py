@@ -35,7 +35,7 @@ from bot.services import audit, due, outbox, stopping
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view, spec_to_json
 from bot.store import reservations
-from bot.store.claims import holdings_in, load_calendar, recent_gpu_ids
+from bot.store.claims import holdings_in, load_calendar, recent_gpu_ids, take_turns
 from bot.store.tables import ClaimRow, ReservationRow, RunRow
 
 ALTERNATIVES = 3
@@ -55,6 +55,7 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
         WindowTaken: others hold the GPUs; carries who, and the nearest windows that fit.
         ClaimOverlap: another booking won the race every time.
     """
+    take_turns(tx.session)
     earlier = _booked_before(tx, member, request.request_key)
     if earlier is not None:
         return reservation_view(earlier)
@@ -131,6 +132,7 @@ def extend(tx: Tx, member: Member, reservation_id: int, new_end: datetime) -> Re
         WindowTaken: others hold some of its GPUs after its end; carries who.
         ClaimOverlap: another booking won the race every time.
     """
+    take_turns(tx.session)
     row = _lock_to_change(tx, member, reservation_id)
     if ReservationState(row.state) is ReservationState.RELEASING:
         raise ReservationOver(reservation_id, row.state)

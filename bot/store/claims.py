@@ -6,13 +6,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from bot.domain.calendar import Busy, Calendar
 from bot.domain.holdings import GpuOnHost, Holding
 from bot.domain.time_window import TimeWindow
 from bot.store.tables import ClaimRow, GpuRow, HostRow, ReservationRow
+
+
+_TURN = 0x636C61696D73  # "claims"
+
+
+def take_turns(session: Session) -> None:
+    """Let those who want to claim GPUs look and write one after another.
+
+    To be called before anything is read or locked.  The guard in the database keeps claims from
+    overlapping whoever forgets this; but on PostgreSQL two that insert at once may each wait for
+    the other, until one is thrown out after a second as a deadlock.  In turns, the loser reads who
+    has won.  On SQLite writers take turns anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_TURN)))
 
 
 def gpu_on_host(row: GpuRow) -> GpuOnHost:

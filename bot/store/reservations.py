@@ -1,7 +1,8 @@
 """Reservations under lock.
 
 Whoever changes a reservation, its claims, its run or an attempt of it locks the reservation first,
-several in the order of their ids, and only then hosts, timers and messages.  One order for all
+several in the order of their ids, and only then hosts, timers and messages; whoever claims GPUs
+has asked for a turn before all that (`bot.store.claims.take_turns`).  One order for all
 keeps PostgreSQL from deadlocks, and what was read under the lock is still true when it is written.
 On SQLite, where writers take turns anyway, a lock is an ordinary read.
 """
