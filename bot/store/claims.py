@@ -14,7 +14,6 @@ from bot.domain.holdings import GpuOnHost, Holding
 from bot.domain.time_window import TimeWindow
 from bot.store.tables import ClaimRow, GpuRow, HostRow, ReservationRow
 
-
 _TURN = 0x636C61696D73  # "claims"
 
 
