@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from bot.domain.states import ReservationKind
 from bot.store.types import PlainString, PlainText, UtcDateTime
 
 NAMING = {
@@ -138,10 +139,14 @@ class ReservationRow(Base):
         Index("ix_reservations_state_starts_at", "state", "starts_at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), default="work")
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"), index=True)
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), index=True)
     priority: Mapped[str] = mapped_column(String(4))
     preemptible: Mapped[bool]
+    kind: Mapped[str] = mapped_column(String(16), default=ReservationKind.WORK)
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"), index=True)
     state: Mapped[str] = mapped_column(String(16))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]

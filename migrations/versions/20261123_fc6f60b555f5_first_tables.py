@@ -150,12 +150,41 @@ def upgrade() -> None:
         sa.UniqueConstraint("slack_user_id", name=op.f("uq_members_slack_user_id")),
     )
     op.create_table(
+        "series",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("member_id", ID, nullable=False),
+        sa.Column("team_id", ID, nullable=False),
+        sa.Column("request", sa.JSON(), nullable=False),
+        sa.Column("weekdays", sa.JSON(), nullable=False),
+        sa.Column("wall_time", sa.String(length=8), nullable=False),
+        sa.Column("time_zone", sa.String(length=255), nullable=False),
+        sa.Column("starts_on", sa.String(length=10), nullable=False),
+        sa.Column("ends_on", sa.String(length=10), nullable=True),
+        sa.Column("request_key", sa.String(length=255), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("ended_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["member_id"], ["members.id"], name=op.f("fk_series_member_id_members")
+        ),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_series_team_id_teams")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
+        sa.UniqueConstraint(
+            "member_id", "request_key", name=op.f("uq_series_member_id_request_key")
+        ),
+    )
+    op.create_index(op.f("ix_series_member_id"), "series", ["member_id"], unique=False)
+    op.create_table(
         "reservations",
         sa.Column("id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("series_id", ID, nullable=True),
         sa.Column("team_id", ID, nullable=False),
         sa.Column("member_id", ID, nullable=False),
         sa.Column("priority", sa.String(length=4), nullable=False),
         sa.Column("preemptible", sa.Boolean(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("series_id", ID, nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("starts_at", INSTANT, nullable=False),
         sa.Column("ends_at", INSTANT, nullable=False),
@@ -170,6 +199,12 @@ def upgrade() -> None:
             ["member_id"], ["members.id"], name=op.f("fk_reservations_member_id_members")
         ),
         sa.ForeignKeyConstraint(
+            ["series_id"], ["series.id"], name=op.f("fk_reservations_series_id_series")
+        ),
+        sa.ForeignKeyConstraint(
+            ["series_id"], ["series.id"], name=op.f("fk_reservations_series_id_series")
+        ),
+        sa.ForeignKeyConstraint(
             ["team_id"], ["teams.id"], name=op.f("fk_reservations_team_id_teams")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
@@ -178,31 +213,11 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_reservations_member_id"), "reservations", ["member_id"], unique=False)
+    op.create_index(op.f("ix_reservations_series_id"), "reservations", ["series_id"], unique=False)
+    op.create_index(op.f("ix_reservations_series_id"), "reservations", ["series_id"], unique=False)
     op.create_index(
         "ix_reservations_state_starts_at", "reservations", ["state", "starts_at"], unique=False
     )
-
-    op.create_table(
-        "series",
-        sa.Column("id", ID, nullable=False),
-        sa.Column("member_id", ID, nullable=False),
-        sa.Column("team_id", ID, nullable=False),
-        sa.Column("request", sa.JSON(), nullable=False),
-        sa.Column("weekdays", sa.JSON(), nullable=False),
-        sa.Column("wall_time", sa.String(length=8), nullable=False),
-        sa.Column("time_zone", sa.String(length=255), nullable=False),
-        sa.Column("starts_on", sa.String(length=10), nullable=False),
-        sa.Column("ends_on", sa.String(length=10), nullable=True),
-        sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("created_at", INSTANT, nullable=False),
-        sa.Column("ended_at", INSTANT, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["member_id"], ["members.id"], name=op.f("fk_series_member_id_members")
-        ),
-        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_series_team_id_teams")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
-    )
-    op.create_index(op.f("ix_series_member_id"), "series", ["member_id"], unique=False)
 
     op.create_table(
         "approvals",
@@ -535,9 +550,9 @@ def downgrade() -> None:
 
     op.drop_table("approvals")
 
-    op.drop_table("series")
-
     op.drop_table("reservations")
+
+    op.drop_table("series")
     op.drop_table("members")
 
     op.drop_table("gpus")
