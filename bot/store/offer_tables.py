@@ -103,10 +103,11 @@ class SeriesRow(Base):
     """A reservation that recurs: wall time in an IANA zone, on days of the week.
 
     ``weekdays`` holds ``mon`` to ``sun``; ``starts_on`` and ``ends_on`` are local dates, as ISO
-    text.
+    text.  ``request_key`` names the asking: the same one makes only one series.
     """
 
     __tablename__ = "series"
+    __table_args__ = (UniqueConstraint("member_id", "request_key"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), index=True)
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
@@ -116,6 +117,7 @@ class SeriesRow(Base):
     time_zone: Mapped[str]
     starts_on: Mapped[str] = mapped_column(String(10))
     ends_on: Mapped[str | None] = mapped_column(String(10))
+    request_key: Mapped[str | None]
     state: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from bot.domain.states import ReservationKind
 from bot.store.types import PlainString, PlainText, UtcDateTime
 
 NAMING = {
@@ -145,8 +144,6 @@ class ReservationRow(Base):
     member_id: Mapped[int] = mapped_column(ForeignKey("members.id"), index=True)
     priority: Mapped[str] = mapped_column(String(4))
     preemptible: Mapped[bool]
-    kind: Mapped[str] = mapped_column(String(16), default=ReservationKind.WORK)
-    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"), index=True)
     state: Mapped[str] = mapped_column(String(16))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]

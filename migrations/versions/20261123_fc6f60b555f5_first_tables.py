@@ -183,8 +183,6 @@ def upgrade() -> None:
         sa.Column("member_id", ID, nullable=False),
         sa.Column("priority", sa.String(length=4), nullable=False),
         sa.Column("preemptible", sa.Boolean(), nullable=False),
-        sa.Column("kind", sa.String(length=16), nullable=False),
-        sa.Column("series_id", ID, nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("starts_at", INSTANT, nullable=False),
         sa.Column("ends_at", INSTANT, nullable=False),
@@ -202,9 +200,6 @@ def upgrade() -> None:
             ["series_id"], ["series.id"], name=op.f("fk_reservations_series_id_series")
         ),
         sa.ForeignKeyConstraint(
-            ["series_id"], ["series.id"], name=op.f("fk_reservations_series_id_series")
-        ),
-        sa.ForeignKeyConstraint(
             ["team_id"], ["teams.id"], name=op.f("fk_reservations_team_id_teams")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
@@ -213,7 +208,6 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_reservations_member_id"), "reservations", ["member_id"], unique=False)
-    op.create_index(op.f("ix_reservations_series_id"), "reservations", ["series_id"], unique=False)
     op.create_index(op.f("ix_reservations_series_id"), "reservations", ["series_id"], unique=False)
     op.create_index(
         "ix_reservations_state_starts_at", "reservations", ["state", "starts_at"], unique=False
