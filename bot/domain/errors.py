@@ -17,14 +17,18 @@
     │   └── InvalidSetting
     ├── NotFound
     │   ├── UnknownReservation
+    │   ├── UnknownApproval
     │   └── UnknownHost
     ├── NotAllowed
     │   ├── NotTheHolder
+    │   ├── MayNotApprove
     │   └── TokenRefused
     ├── Conflict                  it made sense, but the world has moved
     │   ├── WindowTaken
     │   ├── NoSingleHost
     │   ├── ReservationOver
+    │   ├── OfferOver
+    │   ├── OverQuota
     │   ├── IncompatibleAgent
     │   └── StaleFence
     └── Unavailable               try again
@@ -43,6 +47,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from bot.domain.holdings import Alternative, Holding
+from bot.domain.limits import Rule
 
 
 class BerthError(Exception):
@@ -200,6 +205,16 @@ class UnknownReservation(NotFound):
         self.reservation_id = reservation_id
 
 
+class UnknownApproval(NotFound):
+    """There is no request for approval of that number."""
+
+    code = "unknown_approval"
+
+    def __init__(self, approval_id: int | str) -> None:
+        super().__init__(approval_id=approval_id)
+        self.approval_id = approval_id
+
+
 class UnknownHost(NotFound):
     """There is no host of that number."""
 
@@ -225,6 +240,24 @@ class NotTheHolder(NotAllowed):
         super().__init__(reservation_id=reservation_id, holder_slack_id=holder_slack_id)
         self.reservation_id = reservation_id
         self.holder_slack_id = holder_slack_id
+
+
+class MayNotApprove(NotAllowed):
+    """Only a lead of the team or an admin decides; ``approver_slack_ids`` names who may."""
+
+    code = "may_not_approve"
+
+    def __init__(
+        self, reservation_id: int, team_name: str, approver_slack_ids: Sequence[str]
+    ) -> None:
+        super().__init__(
+            reservation_id=reservation_id,
+            team_name=team_name,
+            approver_slack_ids=tuple(approver_slack_ids),
+        )
+        self.reservation_id = reservation_id
+        self.team_name = team_name
+        self.approver_slack_ids = tuple(approver_slack_ids)
 
 
 class TokenRefused(NotAllowed):
@@ -281,6 +314,34 @@ class ReservationOver(Conflict):
         super().__init__(reservation_id=reservation_id, state=state)
         self.reservation_id = reservation_id
         self.state = state
+
+
+class OfferOver(Conflict):
+    """What was asked of somebody has been decided, withdrawn, or has expired.
+
+    ``offer`` is what it was (``approval``, ``transfer``, ``swap``, ...), ``state`` an `OfferState`.
+    """
+
+    code = "offer_over"
+
+    def __init__(self, offer: str, state: str) -> None:
+        super().__init__(offer=offer, state=state)
+        self.offer = offer
+        self.state = state
+
+
+class OverQuota(Conflict):
+    """A team would hold more than it may; ``rules`` says which limit, and what it would come to.
+
+    A rule about length is among them where a reservation would grow beyond what needs approval.
+    """
+
+    code = "over_quota"
+
+    def __init__(self, team_name: str, rules: Sequence[Rule]) -> None:
+        super().__init__(team_name=team_name, rules=tuple(rules))
+        self.team_name = team_name
+        self.rules = tuple(rules)
 
 
 class IncompatibleAgent(Conflict):

@@ -15,6 +15,7 @@ from typing import Any
 
 from bot.domain import errors
 from bot.domain.time_window import TimeWindow
+from bot.slack.blocks.rule_words import rule_words
 from bot.slack.blocks.text import (
     clip,
     count_text,
@@ -308,6 +309,49 @@ def _reservation_over(error: errors.ReservationOver, words: Words) -> Sentence:
     )
 
 
+def _unknown_approval(error: errors.UnknownApproval, words: Words) -> Sentence:
+    return Sentence(
+        f"There is no request for approval number {words.foreign(str(error.approval_id))}.",
+        f"{words.literal('`/gpu mine`')} lists your reservations.",
+    )
+
+
+def _may_not_approve(error: errors.MayNotApprove, words: Words) -> Sentence:
+    team = words.foreign(error.team_name)
+    says = f"R{error.reservation_id} is decided by a lead of {team} or an admin; you are neither."
+    shown = error.approver_slack_ids[:SHOWN_HOLDINGS]
+    if not shown:
+        return Sentence(says, "Nobody has that role yet: tell whoever runs Berth.")
+    return Sentence(says, f"Ask {' or '.join(words.person(one, '') for one in shown)}.")
+
+
+def _over_quota(error: errors.OverQuota, words: Words) -> Sentence:
+    team = words.foreign(error.team_name)
+    broken = "; ".join(rule_words(rule, team, words.instant) for rule in error.rules)
+    return Sentence(
+        f"That is more than {team} may hold: {broken}.",
+        "Ask for fewer GPUs or less time, give back what is not needed"
+        f" ({words.literal('`/gpu share`')} tells what {team} has), or ask a lead or an admin to"
+        " do it.",
+    )
+
+
+_DECIDED_WORDS = {
+    "accepted": "has been accepted",
+    "declined": "has been declined",
+    "expired": "has expired: nobody answered in time",
+    "withdrawn": "has been withdrawn",
+}
+
+
+def _offer_over(error: errors.OfferOver, words: Words) -> Sentence:
+    state = _DECIDED_WORDS.get(error.state, "is over")
+    return Sentence(
+        f"This {words.foreign(error.offer)} {state} already; nothing was changed.",
+        f"{words.literal('`/gpu mine`')} lists what you have now.",
+    )
+
+
 def _try_again(says: str) -> Sentence:
     return Sentence(says, "Nothing was changed. Please try again in a minute.")
 
@@ -343,11 +387,13 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     errors.InvalidSetting: partial(_faults, "Berth is not set up right", _ADMIN),
     errors.NotFound: partial(_fixed, "That does not exist.", _ASK_AGAIN),
     errors.UnknownReservation: _unknown_reservation,
+    errors.UnknownApproval: _unknown_approval,
     errors.UnknownHost: _unknown_host,
     errors.NotAllowed: partial(
         _fixed, "Your account may not do that.", "Ask a lead of your team or an admin."
     ),
     errors.NotTheHolder: _not_the_holder,
+    errors.MayNotApprove: _may_not_approve,
     errors.TokenRefused: partial(
         _fixed,
         "The token is unknown, revoked or for something else.",
@@ -357,6 +403,8 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     errors.WindowTaken: _window_taken,
     errors.NoSingleHost: _no_single_host,
     errors.ReservationOver: _reservation_over,
+    errors.OfferOver: _offer_over,
+    errors.OverQuota: _over_quota,
     errors.IncompatibleAgent: partial(_fixed, "The agent of that host is too old.", _ADMIN),
     errors.StaleFence: partial(_fixed, "That attempt of the run is over.", _ASK_AGAIN),
     errors.Unavailable: partial(_again, "I cannot do that right now."),

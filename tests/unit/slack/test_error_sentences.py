@@ -13,6 +13,7 @@ import pytest
 from bot.domain import errors
 from bot.domain.errors import BerthError
 from bot.domain.holdings import Alternative, Holding
+from bot.domain.limits import Rule, RuleKind
 from bot.domain.requests import ReserveRequest
 from bot.domain.time_window import TimeWindow
 from bot.sandbox.block_kit_rules import message_problems
@@ -55,6 +56,11 @@ VALUES: dict[str, Any] = {
     "agent_version": 0,
     "oldest_version": 1,
     "found": None,
+    "offer": NASTY,
+    "approval_id": NASTY,
+    "team_name": NASTY,
+    "approver_slack_ids": ("U0ALICE",),
+    "rules": (Rule(RuleKind.GPUS_AT_ONCE, 6, 4), Rule(RuleKind.GPU_HOURS, 120.5, 100, NOW)),
 }
 DURATIONS = (errors.TooShort, errors.TooLong)
 
