@@ -67,8 +67,9 @@ class DeliveryRound:
             return
         key, uncertain = parcel.delivery_key, parcel.delivery.uncertain
         if parcel.delivery.kind is DeliveryKind.DIRECT:
+            # To whom it was written: the reservation may have another holder by now.
             await self.messenger.send_direct(
-                parcel.view.holder_slack_id, parcel.notice, delivery_key=key, uncertain=uncertain
+                parcel.channel_id, parcel.notice, delivery_key=key, uncertain=uncertain
             )
         else:
             await self.messenger.post_in_thread(

@@ -85,10 +85,15 @@ def tell_thread(tx: Tx, reservation: ReservationRow, notice: Notice) -> None:
 
 def tell_holder(tx: Tx, reservation: ReservationRow, notice: Notice) -> None:
     """Tell ``notice`` to the holder alone."""
+    tell_member(tx, reservation.member.slack_user_id, reservation, notice)
+
+
+def tell_member(tx: Tx, slack_user_id: str, reservation: ReservationRow, notice: Notice) -> None:
+    """Tell ``notice`` about a reservation to one person alone, who need not be its holder."""
     outbox.add(
         tx.session,
         DeliveryKind.DIRECT,
-        lane=f"dm:{reservation.member.slack_user_id}",
+        lane=f"dm:{slack_user_id}",
         reservation_id=reservation.id,
         payload=notice_to_json(notice),
         now=tx.now,
@@ -201,7 +206,8 @@ def record_refusal(tx: Tx, parcel: Parcel, owner: str, reason: str) -> None:
     """Record that a message can never go out where it was meant to.
 
     A card that is gone from Slack is posted anew; what cannot be said in the channel is said to
-    the holder alone, and only what even the holder cannot be told is given up.
+    the holder alone, and only what even the holder cannot be told is given up.  What was meant
+    for one other person is not told to the holder instead.
     """
     if not _close(tx, parcel, owner, outbox.DEAD, reason):
         return
@@ -217,7 +223,7 @@ def record_refusal(tx: Tx, parcel: Parcel, owner: str, reason: str) -> None:
         outbox.add_card_refresh(
             tx.session, lane=lane, reservation_id=reservation.id, now=tx.now, not_before=tx.now
         )
-    elif parcel.notice is not None:
+    elif parcel.notice is not None and parcel.delivery.kind is DeliveryKind.THREAD:
         tell_holder(tx, reservation, parcel.notice)
 
 
