@@ -15,7 +15,8 @@ from bot.domain.run_spec import TrainingSpec
 class ReserveRequest:
     """A wish for GPUs.
 
-    ``gpu_names`` (``gpu3`` or ``gpu3@host2``) wins over ``gpu_count`` when given.  ``start`` None
+    ``gpu_names`` (``gpu3`` or ``gpu3@host2``) wins over ``gpu_count`` and ``gpu_type`` when given.
+    ``gpu_type`` is a word such as ``a100`` (`bot.domain.gpu_types`), None for any.  ``start`` None
     means now.  ``preemptible`` None takes the priority's default.  ``request_key`` names the
     asking itself (a modal, a click): the same key books only once, whatever is delivered twice.
     """
@@ -29,6 +30,7 @@ class ReserveRequest:
     run: TrainingSpec | None = None
     note: str = ""
     request_key: str | None = None
+    gpu_type: str | None = None
 
 
 def request_to_json(request: ReserveRequest) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def request_to_json(request: ReserveRequest) -> dict[str, Any]:
         "length_s": request.length.total_seconds(),
         "gpu_count": request.gpu_count,
         "gpu_names": list(request.gpu_names),
+        "gpu_type": request.gpu_type,
         "start": request.start.isoformat() if request.start else None,
         "priority": request.priority.value,
         "preemptible": request.preemptible,
@@ -52,6 +55,7 @@ def request_from_json(kept: Mapping[str, Any]) -> ReserveRequest:
         length=timedelta(seconds=kept["length_s"]),
         gpu_count=kept["gpu_count"],
         gpu_names=tuple(kept["gpu_names"]),
+        gpu_type=kept.get("gpu_type"),
         start=datetime.fromisoformat(kept["start"]) if kept["start"] else None,
         priority=Priority(kept["priority"]),
         preemptible=kept["preemptible"],

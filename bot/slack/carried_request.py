@@ -71,6 +71,7 @@ def _dump(request: ReserveRequest, *, note: str | None = None) -> str:
         "l": int(request.length.total_seconds()),
         "p": request.priority.value,
         "g": list(request.gpu_names),
+        "y": request.gpu_type,
         "s": None if request.start is None else request.start.timestamp(),
         "e": request.preemptible,
         "r": None if request.run is None else _run_to_json(request.run),
@@ -86,12 +87,13 @@ def _run_to_json(run: TrainingSpec) -> dict[str, Any]:
 
 
 def _load(carried: Mapping[str, Any], request_key: str | None) -> ReserveRequest:
-    start, run = carried.get("s"), carried.get("r")
+    start, run, kind = carried.get("s"), carried.get("r"), carried.get("y")
     preemptible = carried.get("e")
     return ReserveRequest(
         length=timedelta(seconds=int(carried["l"])),
         gpu_count=int(carried["n"]),
         gpu_names=tuple(str(name) for name in carried.get("g", ())),
+        gpu_type=None if kind is None else str(kind),
         start=None if start is None else datetime.fromtimestamp(float(start), UTC),
         priority=Priority(carried["p"]),
         preemptible=None if preemptible is None else bool(preemptible),

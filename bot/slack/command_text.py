@@ -21,7 +21,8 @@ def format_reserve_command(request: ReserveRequest, tz: tzinfo) -> str:
 
 
 def _words(request: ReserveRequest, tz: tzinfo) -> Iterator[str]:
-    yield ",".join(request.gpu_names) or str(request.gpu_count)
+    kind = f"x{request.gpu_type}" if request.gpu_type else ""
+    yield ",".join(request.gpu_names) or f"{request.gpu_count}{kind}"
     if request.start is None:
         yield "now"
     else:

@@ -15,7 +15,7 @@ from bot.domain.slot_grid import SlotGrid
 from bot.domain.views import BookingForm
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.text import Block, divider, duration_text, plain, section
-from bot.slack.grammar import NOTE_CHARS
+from bot.slack.reading import NOTE_CHARS
 
 CALLBACK = "reserve_modal"
 TRAIN_ACTION = "reserve.train"

@@ -25,7 +25,6 @@ from bot.slack.blocks.help import EXAMPLES
 from bot.slack.carried_request import request_from_value, request_to_value
 from bot.slack.command_text import format_reserve_command
 from bot.slack.grammar import (
-    NOTE_CHARS,
     SUB_COMMANDS,
     CancelWish,
     parse_cancel,
@@ -33,6 +32,7 @@ from bot.slack.grammar import (
     parse_reserve,
     unescape,
 )
+from bot.slack.reading import NOTE_CHARS
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
@@ -130,6 +130,30 @@ def test_gpus_by_name() -> None:
     assert request.gpu_count == 2
 
 
+MODELS = ("NVIDIA A100-SXM4-80GB", "NVIDIA GeForce RTX 4090", "Tesla T4")
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "kind"),
+    [
+        ("4xA100 now 2h", 4, "A100"),
+        ("2 x h100 now 2h", 2, "h100"),
+        ("2 X H100, now 2h", 2, "H100"),
+        ("2 a100 gpus now 2h", 2, "a100"),
+        ("now 2h rtx4090", 1, "rtx4090"),
+        ("t4 now 2h 3", 3, "t4"),
+        ("v100 now 2h", 1, "v100"),
+        ("now 2h v2 release", 1, None),
+        ("2x now 2h x", 2, None),
+        ("2gpus now 2h", 2, None),
+        ('now 2h "a100"', 1, None),
+    ],
+)
+def test_kinds_of_gpus(text: str, count: int, kind: str | None) -> None:
+    request = parse_reserve(text, now=NOW, tz=PARIS, run_defaults=DEFAULTS, gpu_models=MODELS)
+    assert (request.gpu_count, request.gpu_type) == (count, kind)
+
+
 @pytest.mark.parametrize(
     ("text", "preemptible"),
     [("now 2h p1 preemptible", True), ("protected now 2h", False), ("now 2h", None)],
@@ -190,6 +214,9 @@ def test_times_that_do_not_exist(text: str) -> None:
         ("now 2h until 9am", "not both"),
         ("tomorrow 18:00 until today 9am", "end after the start"),
         ("gpu1;gpu2 now 2h", "GPU names"),
+        ("a100 h100 now 2h", "one type"),
+        ("gpu1 h100 now 2h", "one type"),
+        ("h100 gpu1 now 2h", "not both"),
         ("now 2h model=yolo11n yolo11m", "`model` once"),
         ("now 2h " + "x" * 301, "at most 300"),
     ],
@@ -350,6 +377,10 @@ RUNS = st.builds(
         },
     ),
 )
+TYPES = st.one_of(
+    st.sampled_from(["a100", "A100-SXM4-80GB", "rtx4090", "H100-80GB-HBM3", "TITAN-V", "x1"]),
+    st.from_regex(r"[A-Za-z]{2,6}[0-9]{1,4}(-[a-z0-9]{1,5})?", fullmatch=True),
+)
 NOTES = st.text(max_size=NOTE_CHARS).map(str.strip)
 
 
@@ -363,6 +394,7 @@ def requests(draw: st.DrawFn) -> ReserveRequest:
         length=timedelta(seconds=draw(st.integers(1, 30 * 86400))),
         gpu_count=len(names) or draw(st.integers(0, 1000)),
         gpu_names=names,
+        gpu_type=None if names else draw(st.none() | TYPES),
         start=start,
         priority=draw(st.sampled_from(Priority)),
         preemptible=draw(st.sampled_from([None, True, False])),
