@@ -69,6 +69,21 @@ class ServeSettings(DatabaseSettings):
     slot_minutes: int = Field(120, description="Length of a slot; must divide the day")
     horizon_days: int = Field(30, ge=1, description="How far ahead people may book")
     longest_reservation_hours: int = Field(168, ge=1, description="Longest reservation")
+    quota_gpus_at_once: int | None = Field(
+        None, ge=0, description="GPUs that a team may hold at once where it has no quota of its own"
+    )
+    quota_gpu_hours_per_week: float | None = Field(
+        None, ge=0, description="GPU-hours of a team in an ISO week, where it has no own quota"
+    )
+    approval_longer_than_hours: float = Field(
+        24, gt=0, description="Reservations longer than that need approval"
+    )
+    approval_within_hours: float = Field(
+        4, gt=0, description="How long a request waits for approval, at most until its start"
+    )
+    fairness_half_life_days: float = Field(
+        7, gt=0, description="Time after which use counts half when it is decided who goes first"
+    )
     progress_edit_interval_s: float = Field(
         45, ge=0, description="Shortest time between two edits of a card for progress alone"
     )
@@ -102,6 +117,11 @@ class ServeSettings(DatabaseSettings):
             slot=timedelta(minutes=self.slot_minutes),
             horizon=timedelta(days=self.horizon_days),
             longest_reservation=timedelta(hours=self.longest_reservation_hours),
+            quota_gpus_at_once=self.quota_gpus_at_once,
+            quota_gpu_hours_per_week=self.quota_gpu_hours_per_week,
+            long_reservation=timedelta(hours=self.approval_longer_than_hours),
+            approval_within=timedelta(hours=self.approval_within_hours),
+            fairness_half_life=timedelta(days=self.fairness_half_life_days),
             progress_edit_interval=timedelta(seconds=self.progress_edit_interval_s),
             heartbeat=timedelta(seconds=self.heartbeat_s),
             host_lost_after=timedelta(seconds=self.host_lost_after_s),

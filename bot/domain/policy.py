@@ -10,13 +10,24 @@ from bot.domain.slot_grid import SlotGrid
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every policy of the control plane. Durations are `timedelta`."""
+    """Every policy of the control plane. Durations are `timedelta`.
+
+    A quota holds for teams that have none of their own; None is no limit.  What is longer than
+    ``long_reservation`` needs approval.  A request waits for that for ``approval_within``, not
+    beyond its start, but at least ``approval_at_least``: urgent ones are for now.
+    """
 
     slot: timedelta = timedelta(hours=2)
     horizon: timedelta = timedelta(days=30)
     longest_reservation: timedelta = timedelta(days=7)
     past_start_tolerance: timedelta = timedelta(minutes=5)
     end_notices: tuple[timedelta, ...] = (timedelta(minutes=60), timedelta(minutes=30))
+    quota_gpus_at_once: int | None = None
+    quota_gpu_hours_per_week: float | None = None
+    long_reservation: timedelta = timedelta(hours=24)
+    approval_within: timedelta = timedelta(hours=4)
+    approval_at_least: timedelta = timedelta(minutes=30)
+    fairness_half_life: timedelta = timedelta(days=7)
     progress_edit_interval: timedelta = timedelta(seconds=45)
     heartbeat: timedelta = timedelta(seconds=5)
     host_lost_after: timedelta = timedelta(seconds=60)
