@@ -14,6 +14,7 @@ class TimerKind(StrEnum):
     """Every kind of timer; the subject is a reservation unless its name says otherwise.
 
     ``SERVE_WAITING`` has no subject (0): something became free, and those who wait are served.
+    The subject of ``WAIT_OFFER_ENDS`` and ``WAIT_EXPIRES`` is a place on the waitlist.
     """
 
     RESERVATION_STARTS = "reservation_starts"
@@ -22,6 +23,8 @@ class TimerKind(StrEnum):
     HOST_LOST = "host_lost"
     ENDS_SOON = "ends_soon"
     SERVE_WAITING = "serve_waiting"
+    WAIT_OFFER_ENDS = "wait_offer_ends"
+    WAIT_EXPIRES = "wait_expires"
 
 
 OF_A_RESERVATION = (

@@ -64,6 +64,7 @@ def finish(tx: Tx, row: ReservationRow) -> None:
         row.run.ended_at, row.run.end_cause = tx.now, EndCause.EXPIRED
         row.run.end_detail = NEVER_STARTED
     due.disarm_reservation(tx, row)
+    due.arm_serve_waiting(tx)
 
 
 def bump_revision(tx: Tx, host_id: int) -> None:

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from bot.domain.notices import EndsSoon
 from bot.domain.states import ReservationState, RunState, move_reservation
 from bot.protocol.messages import StopReason
-from bot.services import audit, hosts, outbox, runs, stopping
+from bot.services import audit, hosts, outbox, runs, stopping, waiting
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
 from bot.store import reservations, timers
+from bot.store.claims import take_turns
 from bot.store.tables import ReservationRow
 from bot.store.timers import DueTimer
 
@@ -46,6 +47,8 @@ def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
 def _fire_for_other(tx: Tx, timer: DueTimer, owner: str) -> None:
     if timer.kind == TimerKind.HOST_LOST:
         hosts.lock(tx, timer.subject_id)
+    elif timer.kind in OF_THOSE_WHO_WAIT:
+        take_turns(tx.session)
     if timers.finish(tx.session, timer, owner, tx.now):
         OF_OTHERS[TimerKind(timer.kind)](tx, timer.subject_id)
 
@@ -116,6 +119,13 @@ def _announce_end(tx: Tx, row: ReservationRow, minutes: int) -> None:
     )
 
 
+OF_THOSE_WHO_WAIT = (
+    TimerKind.SERVE_WAITING,
+    TimerKind.WAIT_OFFER_ENDS,
+    TimerKind.WAIT_EXPIRES,
+)
+"""Their work may claim GPUs or give them back, and takes turns with all others that do."""
+
 OF_RESERVATIONS: Mapping[TimerKind, Callable[[Tx, ReservationRow], None]] = {
     TimerKind.RESERVATION_STARTS: _start,
     TimerKind.RUN_STOPS: _stop_run,
@@ -125,5 +135,6 @@ OF_RESERVATIONS: Mapping[TimerKind, Callable[[Tx, ReservationRow], None]] = {
 
 OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.HOST_LOST: hosts.look_for_lost,
+    TimerKind.SERVE_WAITING: waiting.serve,
 }
 """The work of all other timers, by the number of their subject."""

@@ -28,7 +28,11 @@ def arm(session: Session, kind: str, subject_id: int, due_at: datetime) -> None:
     """Set the timer of that kind and subject, new or again. Idempotent."""
     wakeups.mark(session)
     row = session.scalar(
-        select(TimerRow).where(TimerRow.kind == kind, TimerRow.subject_id == subject_id)
+        select(TimerRow)
+        .where(TimerRow.kind == kind, TimerRow.subject_id == subject_id)
+        # Whoever marks it done at this moment comes before or after, never in between.
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     if row is None:
         session.add(TimerRow(kind=kind, subject_id=subject_id, due_at=due_at))

@@ -1,0 +1,81 @@
+"""Holding GPUs for a window, and giving them up before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.domain.holdings import GpuOnHost
+from bot.domain.people import Member
+from bot.domain.requests import ReserveRequest
+from bot.domain.states import (
+    ReservationKind,
+    ReservationState,
+    RunState,
+    move_reservation,
+    move_run,
+)
+from bot.domain.time_window import TimeWindow
+from bot.services import due
+from bot.services.transaction import Tx
+from bot.services.views import spec_to_json
+from bot.store.tables import ClaimRow, ReservationRow, RunRow
+
+
+def hold(
+    tx: Tx,
+    member: Member,
+    request: ReserveRequest,
+    window: TimeWindow,
+    gpus: Sequence[GpuOnHost],
+    *,
+    state: ReservationState = ReservationState.BOOKED,
+    kind: ReservationKind = ReservationKind.WORK,
+) -> ReservationRow:
+    """Write a reservation that holds those GPUs for the window, with its run waiting.
+
+    The caller arms its timers and tells of it.
+    """
+    preemptible = request.preemptible
+    row = ReservationRow(
+        team_id=member.team_id,
+        member_id=member.member_id,
+        priority=request.priority,
+        preemptible=request.priority.preemptible_by_default if preemptible is None else preemptible,
+        state=state,
+        kind=kind,
+        starts_at=window.start,
+        ends_at=window.end,
+        note=request.note,
+        request_key=request.request_key,
+        created_at=tx.now,
+    )
+    # In the order of their ids, so that two bookings that race for several never wait crosswise.
+    row.claims = [
+        ClaimRow(gpu_id=gpu.gpu_id, starts_at=window.start, ends_at=window.end) for gpu in gpus
+    ]
+    if request.run is not None:
+        row.run = RunRow(spec=spec_to_json(request.run), state=RunState.WAITING, created_at=tx.now)
+    tx.session.add(row)
+    tx.session.flush()
+    tx.session.refresh(row)
+    return row
+
+
+def give_up(tx: Tx, row: ReservationRow) -> None:
+    """Cancel a reservation that has not started: it never was, and those who wait are served.
+
+    The caller has locked it, and tells of it.
+
+    Raises:
+        IllegalMove: it has started or is over.
+    """
+    row.state = move_reservation(ReservationState(row.state), ReservationState.CANCELLED)
+    row.ended_at = tx.now
+    row.version += 1
+    for claim in row.claims:
+        claim.live = False
+    if row.run is not None:
+        row.run.state = move_run(RunState(row.run.state), RunState.CANCELLED)
+        row.run.ended_at = tx.now
+    due.disarm_reservation(tx, row)
+    due.arm_serve_waiting(tx)

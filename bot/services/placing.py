@@ -1,0 +1,150 @@
+"""Where a wish goes: its window in whole slots, its GPUs, and what would fit instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.calendar import Calendar
+from bot.domain.errors import (
+    BeyondHorizon,
+    InvalidGpuCount,
+    NoSingleHost,
+    PastStart,
+    TooLong,
+    TooShort,
+    UnknownGpu,
+    WindowTaken,
+)
+from bot.domain.holdings import Alternative, GpuOnHost
+from bot.domain.people import Member
+from bot.domain.placement import choose_gpus
+from bot.domain.requests import ReserveRequest
+from bot.domain.time_window import TimeWindow
+from bot.services.transaction import Tx
+from bot.store.claims import holdings_in, recent_gpu_ids
+
+ALTERNATIVES = 3
+
+
+def window_of(tx: Tx, request: ReserveRequest) -> TimeWindow:
+    """Return the whole slots that a wish covers.
+
+    Raises:
+        PastStart, TooShort, TooLong, BeyondHorizon: the window breaks a limit.
+    """
+    policy = tx.policy
+    if request.length < policy.slot:
+        raise TooShort(request.length, policy.slot)
+    if request.length > policy.longest_reservation:
+        raise TooLong(request.length, policy.longest_reservation)
+    start = request.start or tx.now
+    if start < tx.now - policy.past_start_tolerance:
+        raise PastStart(start, tx.now)
+    if start > tx.now + policy.horizon:
+        raise BeyondHorizon(start, tx.now + policy.horizon)
+    return policy.grid.cover(start, request.length, now=tx.now)
+
+
+def last_end(tx: Tx) -> datetime:
+    """Return an instant after the end of whatever can be booked or offered now."""
+    policy = tx.policy
+    return tx.now + policy.horizon + policy.longest_reservation + 2 * policy.slot
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How many GPUs, or exactly which, for how long, and whether on one host."""
+
+    length: timedelta
+    count: int
+    named: tuple[GpuOnHost, ...]
+    one_host: bool
+
+    @classmethod
+    def of(cls, request: ReserveRequest, calendar: Calendar) -> Wish:
+        """Return the wish of a request, checked against the GPUs that there are.
+
+        Raises:
+            InvalidGpuCount: none, or more than there are.
+            UnknownGpu: a GPU was named that does not exist.
+            NoSingleHost: a run needs its GPUs on one host, and no host has so many.
+        """
+        one_host = request.run is not None
+        if request.gpu_names:
+            named = _find_named(request.gpu_names, calendar.gpus)
+            if one_host and len({gpu.host_id for gpu in named}) > 1:
+                raise NoSingleHost(len(named), _largest_host(calendar))
+            return cls(request.length, len(named), named, one_host)
+        if not 1 <= request.gpu_count <= len(calendar.gpus):
+            raise InvalidGpuCount(request.gpu_count, len(calendar.gpus))
+        if one_host and request.gpu_count > _largest_host(calendar):
+            raise NoSingleHost(request.gpu_count, _largest_host(calendar))
+        return cls(request.length, request.gpu_count, (), one_host)
+
+    def narrow(self, calendar: Calendar) -> Calendar:
+        """Return the calendar of the GPUs that may serve this wish."""
+        return calendar.only(self.named) if self.named else calendar
+
+
+def _largest_host(calendar: Calendar) -> int:
+    sizes: dict[int, int] = {}
+    for gpu in calendar.gpus:
+        sizes[gpu.host_id] = sizes.get(gpu.host_id, 0) + 1
+    return max(sizes.values(), default=0)
+
+
+def _find_named(names: Sequence[str], gpus: Sequence[GpuOnHost]) -> tuple[GpuOnHost, ...]:
+    """Find GPUs by ``gpu3@host2``, or by ``gpu3`` where only one host has such a GPU."""
+    found: dict[int, GpuOnHost] = {}
+    for name in names:
+        matches = [gpu for gpu in gpus if name.lower() in (gpu.name.lower(), f"gpu{gpu.index}")]
+        if len(matches) != 1:
+            raise UnknownGpu(name, [gpu.name for gpu in matches or gpus])
+        found[matches[0].gpu_id] = matches[0]
+    return tuple(found.values())
+
+
+def choose(
+    tx: Tx, member: Member, wish: Wish, window: TimeWindow, calendar: Calendar
+) -> tuple[GpuOnHost, ...]:
+    """Return the GPUs for a wish, those that the member had last first.
+
+    Raises:
+        WindowTaken: others hold the GPUs; carries who, and the nearest windows that fit.
+    """
+    usable = wish.narrow(calendar)
+    free = usable.free(window)
+    chosen = choose_gpus(
+        free,
+        wish.count,
+        one_host=wish.one_host,
+        preferred_gpu_ids=recent_gpu_ids(tx.session, member.member_id),
+    )
+    if chosen is None:
+        raise WindowTaken(
+            wish.count,
+            len(free),
+            holdings_in(tx.session, window, [gpu.gpu_id for gpu in usable.gpus]),
+            _alternatives(tx, wish, window, usable),
+        )
+    return tuple(sorted(chosen, key=lambda gpu: gpu.gpu_id))
+
+
+def _alternatives(
+    tx: Tx, wish: Wish, window: TimeWindow, usable: Calendar
+) -> tuple[Alternative, ...]:
+    grid = tx.policy.grid
+    # On the grid the wish needs no more than its own slots; off it, a part of another one.
+    begin = grid.floor(window.start)
+    later = usable.nearest_windows(
+        wish.count,
+        TimeWindow(begin, grid.ceil(begin + wish.length)),
+        grid=grid,
+        one_host=wish.one_host,
+        last_start=tx.now + tx.policy.horizon,
+        limit=ALTERNATIVES,
+    )
+    fewer = None if wish.named else usable.fewer_now(window, one_host=wish.one_host)
+    return (*later, fewer) if fewer else later
