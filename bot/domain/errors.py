@@ -18,10 +18,12 @@
     ├── NotFound
     │   ├── UnknownReservation
     │   ├── UnknownApproval
+    │   ├── UnknownOffer
     │   └── UnknownHost
     ├── NotAllowed
     │   ├── NotTheHolder
     │   ├── MayNotApprove
+    │   ├── CannotReceive
     │   └── TokenRefused
     ├── Conflict                  it made sense, but the world has moved
     │   ├── WindowTaken
@@ -29,6 +31,7 @@
     │   ├── ReservationOver
     │   ├── OfferOver
     │   ├── OverQuota
+    │   ├── CannotHandOver
     │   ├── IncompatibleAgent
     │   └── StaleFence
     └── Unavailable               try again
@@ -44,31 +47,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar
 
+from bot.domain.error_branches import (
+    BerthError,
+    Conflict,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    Unavailable,
+)
+from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOffer
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.limits import Rule
 
-
-class BerthError(Exception):
-    """Base of all anticipated errors. ``code`` is stable; attributes are plain data."""
-
-    code: ClassVar[str] = "error"
-
-    def __init__(self, **data: object) -> None:
-        super().__init__(self.code)
-        self.data = data
-
-    def __str__(self) -> str:
-        """Return code and data, for logs only."""
-        details = ", ".join(f"{name}={value!r}" for name, value in self.data.items())
-        return f"{self.code}({details})"
-
-
-class InvalidRequest(BerthError):
-    """What was asked makes no sense; asking again the same way will not help."""
-
-    code = "invalid_request"
+__all__ = [  # what stands elsewhere; people import every error from here
+    "BerthError",
+    "CannotHandOver",
+    "CannotReceive",
+    "Conflict",
+    "InvalidRequest",
+    "NotAllowed",
+    "NotFound",
+    "Unavailable",
+    "UnknownOffer",
+]
 
 
 class UnknownCommand(InvalidRequest):
@@ -189,12 +191,6 @@ class InvalidSetting(InvalidRequest):
         self.problems = dict(problems)
 
 
-class NotFound(BerthError):
-    """What was named does not exist."""
-
-    code = "not_found"
-
-
 class UnknownReservation(NotFound):
     """There is no reservation of that number."""
 
@@ -223,12 +219,6 @@ class UnknownHost(NotFound):
     def __init__(self, host_id: int) -> None:
         super().__init__(host_id=host_id)
         self.host_id = host_id
-
-
-class NotAllowed(BerthError):
-    """The one who asks may not do this."""
-
-    code = "not_allowed"
 
 
 class NotTheHolder(NotAllowed):
@@ -264,12 +254,6 @@ class TokenRefused(NotAllowed):
     """An agent's or a pipeline's token is unknown, revoked or of another scope."""
 
     code = "token_refused"
-
-
-class Conflict(BerthError):
-    """The request made sense, but the world does not allow it as it is now."""
-
-    code = "conflict"
 
 
 class WindowTaken(Conflict):
@@ -364,12 +348,6 @@ class StaleFence(Conflict):
         super().__init__(attempt_id=attempt_id, fence=fence)
         self.attempt_id = attempt_id
         self.fence = fence
-
-
-class Unavailable(BerthError):
-    """Nothing is wrong with the request; it could not be served now."""
-
-    code = "unavailable"
 
 
 class ClaimOverlap(Unavailable):

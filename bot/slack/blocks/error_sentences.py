@@ -6,119 +6,20 @@ nothing, and as mrkdwn for messages, where each reader sees times in their own z
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
 from bot.domain import errors
-from bot.domain.time_window import TimeWindow
+from bot.slack.blocks import handover_sentences
 from bot.slack.blocks.rule_words import rule_words
-from bot.slack.blocks.text import (
-    clip,
-    count_text,
-    duration_text,
-    gpu_names_text,
-    person,
-    safe,
-    slack_date,
-    window_text,
-)
+from bot.slack.blocks.sentence_words import MrkdwnWords, PlainWords, Sentence, Words
+from bot.slack.blocks.text import clip, count_text, duration_text, gpu_names_text, safe
 
-WORD_CHARS = 60
+__all__ = ["MrkdwnWords", "PlainWords", "has_own_words", "sentence"]
+
 KNOWN_GPUS_SHOWN = 8
 SHOWN_HOLDINGS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """``says`` what is wrong and why, ``next_step`` what can be done now; complete sentences."""
-
-    says: str
-    next_step: str
-
-    def __str__(self) -> str:
-        return f"{self.says} {self.next_step}"
-
-
-class Words(ABC):
-    """How the pieces of a sentence are written in one kind of place."""
-
-    @abstractmethod
-    def foreign(self, text: str) -> str:
-        """Return what somebody wrote."""
-
-    @abstractmethod
-    def literal(self, text: str) -> str:
-        """Return what is to be typed; it comes with backticks."""
-
-    @abstractmethod
-    def instant(self, instant: datetime) -> str:
-        """Return a time in the reader's zone."""
-
-    @abstractmethod
-    def window(self, window: TimeWindow) -> str:
-        """Return a window in the reader's zone."""
-
-    @abstractmethod
-    def person(self, slack_id: str, name: str) -> str:
-        """Return a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlainWords(Words):
-    """For fields of a modal, in the reader's zone ``tz``."""
-
-    tz: tzinfo
-
-    def foreign(self, text: str) -> str:
-        """Return what somebody wrote, on one short line."""
-        return clip(" ".join(text.split()), WORD_CHARS)
-
-    def literal(self, text: str) -> str:
-        """Return what is to be typed."""
-        return text.replace("`", "“", 1).replace("`", "”", 1) if text.count("`") == 2 else text
-
-    def instant(self, instant: datetime) -> str:
-        """Return a time in the reader's zone."""
-        return instant.astimezone(self.tz).strftime("%a %d %b %H:%M")
-
-    def window(self, window: TimeWindow) -> str:
-        """Return a window in the reader's zone."""
-        return f"{self.instant(window.start)} to {self.instant(window.end)}"
-
-    def person(self, slack_id: str, name: str) -> str:
-        """Return a person."""
-        return self.foreign(name or slack_id)
-
-
-@dataclass(frozen=True, slots=True)
-class MrkdwnWords(Words):
-    """For messages; ``tz`` is only for clients that cannot show dates."""
-
-    tz: tzinfo
-
-    def foreign(self, text: str) -> str:
-        """Return what somebody wrote, on one short line."""
-        return safe(text, WORD_CHARS)
-
-    def literal(self, text: str) -> str:
-        """Return what is to be typed."""
-        return text
-
-    def instant(self, instant: datetime) -> str:
-        """Return a time in the reader's zone."""
-        return slack_date(instant, self.tz)
-
-    def window(self, window: TimeWindow) -> str:
-        """Return a window in the reader's zone."""
-        return window_text(window, self.tz)
-
-    def person(self, slack_id: str, name: str) -> str:
-        """Return a person."""
-        return person(slack_id) if slack_id else safe(name, WORD_CHARS)
 
 
 def sentence(error: errors.BerthError, words: Words) -> Sentence:
@@ -413,4 +314,5 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
         _fixed, "Berth is being updated and cannot book right now.", _ADMIN
     ),
     errors.ArtifactDamaged: partial(_again, "A file arrived damaged and is sent again."),
+    **handover_sentences.WRITERS,
 }
