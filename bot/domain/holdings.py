@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
 from bot.domain.time_window import TimeWindow
 
@@ -35,9 +37,29 @@ class Holding:
     window: TimeWindow
 
 
+class AlternativeKind(StrEnum):
+    """In what an alternative differs from the wish."""
+
+    LATER = "later"
+    OTHER_GPUS = "other_gpus"
+    FEWER = "fewer"
+
+
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """A booking that was possible when it was computed; checked again at the click."""
+    """A booking that was possible when it was computed; checked again at the click.
+
+    ``reservation_id`` names the reservation that would be changed to it; None is a new booking.
+    For ``OTHER_GPUS`` either ``gpu_type`` is another kind, or ``gpu_names`` are GPUs elsewhere;
+    ``where`` says in a word what is different.  ``finishes_at`` is when the run would be done,
+    None while its length is not known.
+    """
 
     gpu_count: int
     window: TimeWindow
+    reservation_id: int | None = None
+    kind: AlternativeKind = AlternativeKind.LATER
+    gpu_type: str | None = None
+    gpu_names: tuple[str, ...] = ()
+    where: str = ""
+    finishes_at: datetime | None = None

@@ -45,11 +45,19 @@ def bookable_gpus(session: Session) -> tuple[GpuOnHost, ...]:
     return tuple(gpu_on_host(row) for row in rows)
 
 
-def load_calendar(session: Session, start: datetime, end: datetime) -> Calendar:
-    """Return the calendar of all bookable GPUs with every live claim that touches the window."""
+def load_calendar(
+    session: Session, start: datetime, end: datetime, *, without: int | None = None
+) -> Calendar:
+    """Return the calendar of all bookable GPUs with every live claim that touches the window.
+
+    ``without`` leaves out the claims of one reservation: it does not stand in its own way.
+    """
     rows = session.execute(
         select(ClaimRow.gpu_id, ClaimRow.starts_at, ClaimRow.ends_at).where(
-            ClaimRow.live, ClaimRow.starts_at < end, ClaimRow.ends_at > start
+            ClaimRow.live,
+            ClaimRow.starts_at < end,
+            ClaimRow.ends_at > start,
+            ClaimRow.reservation_id != (0 if without is None else without),
         )
     )
     return Calendar(
@@ -59,9 +67,12 @@ def load_calendar(session: Session, start: datetime, end: datetime) -> Calendar:
 
 
 def holdings_in(
-    session: Session, window: TimeWindow, gpu_ids: Iterable[int]
+    session: Session, window: TimeWindow, gpu_ids: Iterable[int], *, without: int | None = None
 ) -> tuple[Holding, ...]:
-    """Return who holds any of the GPUs at any instant of the window, by start."""
+    """Return who holds any of the GPUs at any instant of the window, by start.
+
+    ``without`` leaves out the claims of one reservation.
+    """
     rows = session.scalars(
         select(ClaimRow)
         .where(
@@ -69,6 +80,7 @@ def holdings_in(
             ClaimRow.gpu_id.in_(list(gpu_ids)),
             ClaimRow.starts_at < window.end,
             ClaimRow.ends_at > window.start,
+            ClaimRow.reservation_id != (0 if without is None else without),
         )
         .order_by(ClaimRow.starts_at, ClaimRow.reservation_id)
     )
