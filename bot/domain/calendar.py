@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.domain.holdings import Alternative, GpuOnHost
+from bot.domain.holdings import Alternative, AlternativeKind, GpuOnHost
 from bot.domain.placement import choose_gpus
+from bot.domain.slot_bits import free_starts, occupied
 from bot.domain.slot_grid import SlotGrid
 from bot.domain.time_window import TimeWindow
 
@@ -78,29 +79,51 @@ class Calendar:
         differ by more than a slot.
         """
         length = grid.ceil(wanted.end) - grid.floor(wanted.start)
+        origin = grid.floor(wanted.start) + grid.slot
+        starts = (last_start - origin) // grid.slot + 1
+        if starts < 1:
+            return ()
+        free_by_host = self._free_starts(origin, grid, length // grid.slot, starts)
         found: list[Alternative] = []
-        for start in _grid_starts(grid, after=wanted.start, last=last_start):
-            window = TimeWindow(start, start + length)
-            if found and window.overlaps(found[-1].window):
-                continue
-            if self.fits(count, window, one_host=one_host):
-                found.append(Alternative(count, window))
-                if len(found) == limit:
-                    break
+        number = 0
+        while number < starts and len(found) < limit:
+            if _fits_at(number, free_by_host, count, one_host=one_host):
+                start = origin + number * grid.slot
+                found.append(Alternative(count, TimeWindow(start, start + length)))
+                number += length // grid.slot
+            else:
+                number += 1
         return tuple(found)
+
+    def _free_starts(
+        self, origin: datetime, grid: SlotGrid, length: int, starts: int
+    ) -> list[list[int]]:
+        """Return, host by host and for each GPU, from which slots on it is free long enough."""
+        slots = starts + length - 1
+        by_host: defaultdict[int, list[int]] = defaultdict(list)
+        for gpu in self._gpus:
+            taken = occupied(
+                self._busy.get(gpu.gpu_id, ()), origin=origin, slot=grid.slot, slots=slots
+            )
+            by_host[gpu.host_id].append(free_starts(taken, length=length, slots=slots))
+        return list(by_host.values())
 
     def fewer_now(self, wanted: TimeWindow, *, one_host: bool) -> Alternative | None:
         """Return the most GPUs that the wanted window itself still has, or None."""
         free = self.free(wanted)
-        count = len(free)
-        while count and choose_gpus(free, count, one_host=one_host) is None:
-            count -= 1
-        return Alternative(count, wanted) if count else None
+        by_host = Counter(gpu.host_id for gpu in free)
+        count = max(by_host.values(), default=0) if one_host else len(free)
+        return Alternative(count, wanted, kind=AlternativeKind.FEWER) if count else None
 
 
-def _grid_starts(grid: SlotGrid, *, after: datetime, last: datetime) -> Iterator[datetime]:
-    start = grid.floor(after) + grid.slot
-    step: timedelta = grid.slot
-    while start <= last:
-        yield start
-        start += step
+def _fits_at(
+    number: int, free_by_host: Sequence[Sequence[int]], count: int, *, one_host: bool
+) -> bool:
+    bit = 1 << number
+    total = 0
+    for gpus in free_by_host:
+        here = sum(1 for starts in gpus if starts & bit)
+        if here >= count:
+            return True
+        total += here
+    return total >= count and not one_host
