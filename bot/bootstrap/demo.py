@@ -131,7 +131,7 @@ def run_demo(folder: Path, options: DemoOptions, *, script: bool) -> int:
             _introduce(address)
             _stay(processes)
     except DemoFailed as failure:
-        terminal.print(str(failure), style="red", markup=False)
+        terminal.print(str(failure), style="red", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         terminal.print("\nStopped.")
