@@ -84,6 +84,9 @@ class ServeSettings(DatabaseSettings):
     fairness_half_life_days: float = Field(
         7, gt=0, description="Time after which use counts half when it is decided who goes first"
     )
+    waitlist_offer_minutes: float = Field(
+        10, gt=0, description="Time to answer when a window is offered from the waitlist"
+    )
     progress_edit_interval_s: float = Field(
         45, ge=0, description="Shortest time between two edits of a card for progress alone"
     )
@@ -122,6 +125,7 @@ class ServeSettings(DatabaseSettings):
             long_reservation=timedelta(hours=self.approval_longer_than_hours),
             approval_within=timedelta(hours=self.approval_within_hours),
             fairness_half_life=timedelta(days=self.fairness_half_life_days),
+            waitlist_offer=timedelta(minutes=self.waitlist_offer_minutes),
             progress_edit_interval=timedelta(seconds=self.progress_edit_interval_s),
             heartbeat=timedelta(seconds=self.heartbeat_s),
             host_lost_after=timedelta(seconds=self.host_lost_after_s),

@@ -14,7 +14,9 @@ class Policy:
 
     A quota holds for teams that have none of their own; None is no limit.  What is longer than
     ``long_reservation`` needs approval.  A request waits for that for ``approval_within``, not
-    beyond its start, but at least ``approval_at_least``: urgent ones are for now.
+    beyond its start, but at least ``approval_at_least``: urgent ones are for now.  A window that
+    became free is offered to one who waits for ``waitlist_offer``; a wish for "now" waits for at
+    most ``longest_wait_for_now``, any other one until its start.
     """
 
     slot: timedelta = timedelta(hours=2)
@@ -28,9 +30,17 @@ class Policy:
     approval_within: timedelta = timedelta(hours=4)
     approval_at_least: timedelta = timedelta(minutes=30)
     fairness_half_life: timedelta = timedelta(days=7)
+    waitlist_offer: timedelta = timedelta(minutes=10)
+    longest_wait_for_now: timedelta = timedelta(days=7)
     progress_edit_interval: timedelta = timedelta(seconds=45)
     heartbeat: timedelta = timedelta(seconds=5)
     host_lost_after: timedelta = timedelta(seconds=60)
+    no_show_after: timedelta = timedelta(minutes=15)
+    idle_after: timedelta = timedelta(minutes=30)
+    idle_below_percent: float = 5.0
+    usage_answer_within: timedelta = timedelta(minutes=15)
+    usage_kept_for: timedelta = timedelta(hours=2)
+    reading_good_for: timedelta = timedelta(minutes=1)
     kill_after: timedelta = timedelta(seconds=120)
     log_tail_lines: int = 20
 

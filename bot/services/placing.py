@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.domain.alternatives import Wanted, ranked_alternatives
 from bot.domain.calendar import Calendar
 from bot.domain.errors import (
     BeyondHorizon,
@@ -15,8 +16,10 @@ from bot.domain.errors import (
     TooLong,
     TooShort,
     UnknownGpu,
+    UnknownGpuType,
     WindowTaken,
 )
+from bot.domain.gpu_types import gpus_of_type, known_types
 from bot.domain.holdings import Alternative, GpuOnHost
 from bot.domain.people import Member
 from bot.domain.placement import choose_gpus
@@ -24,8 +27,6 @@ from bot.domain.requests import ReserveRequest
 from bot.domain.time_window import TimeWindow
 from bot.services.transaction import Tx
 from bot.store.claims import holdings_in, recent_gpu_ids
-
-ALTERNATIVES = 3
 
 
 def window_of(tx: Tx, request: ReserveRequest) -> TimeWindow:
@@ -55,20 +56,25 @@ def last_end(tx: Tx) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How many GPUs, or exactly which, for how long, and whether on one host."""
+    """How many GPUs, or exactly which, for how long, and whether on one host.
+
+    ``typed`` are all GPUs of the kind that was asked for, none where any kind will do.
+    """
 
     length: timedelta
     count: int
     named: tuple[GpuOnHost, ...]
     one_host: bool
+    typed: tuple[GpuOnHost, ...] = ()
 
     @classmethod
     def of(cls, request: ReserveRequest, calendar: Calendar) -> Wish:
         """Return the wish of a request, checked against the GPUs that there are.
 
         Raises:
-            InvalidGpuCount: none, or more than there are.
+            InvalidGpuCount: none, or more than there are, of that type if one was named.
             UnknownGpu: a GPU was named that does not exist.
+            UnknownGpuType: no GPU of that type can be booked; carries the types that can.
             NoSingleHost: a run needs its GPUs on one host, and no host has so many.
         """
         one_host = request.run is not None
@@ -77,15 +83,25 @@ class Wish:
             if one_host and len({gpu.host_id for gpu in named}) > 1:
                 raise NoSingleHost(len(named), _largest_host(calendar))
             return cls(request.length, len(named), named, one_host)
-        if not 1 <= request.gpu_count <= len(calendar.gpus):
-            raise InvalidGpuCount(request.gpu_count, len(calendar.gpus))
-        if one_host and request.gpu_count > _largest_host(calendar):
-            raise NoSingleHost(request.gpu_count, _largest_host(calendar))
-        return cls(request.length, request.gpu_count, (), one_host)
+        typed = _of_type(request.gpu_type, calendar.gpus) if request.gpu_type else ()
+        usable = calendar.only(typed) if typed else calendar
+        if not 1 <= request.gpu_count <= len(usable.gpus):
+            raise InvalidGpuCount(request.gpu_count, len(usable.gpus), request.gpu_type)
+        if one_host and request.gpu_count > _largest_host(usable):
+            raise NoSingleHost(request.gpu_count, _largest_host(usable))
+        return cls(request.length, request.gpu_count, (), one_host, typed)
 
     def narrow(self, calendar: Calendar) -> Calendar:
         """Return the calendar of the GPUs that may serve this wish."""
-        return calendar.only(self.named) if self.named else calendar
+        chosen = self.named or self.typed
+        return calendar.only(chosen) if chosen else calendar
+
+
+def _of_type(gpu_type: str, gpus: Sequence[GpuOnHost]) -> tuple[GpuOnHost, ...]:
+    found = gpus_of_type(gpu_type, gpus)
+    if not found:
+        raise UnknownGpuType(gpu_type, known_types(gpu.model for gpu in gpus))
+    return found
 
 
 def _largest_host(calendar: Calendar) -> int:
@@ -114,37 +130,38 @@ def choose(
     Raises:
         WindowTaken: others hold the GPUs; carries who, and the nearest windows that fit.
     """
-    usable = wish.narrow(calendar)
-    free = usable.free(window)
+    chosen = find(tx, member, wish, window, calendar)
+    if chosen is None:
+        usable = wish.narrow(calendar)
+        raise WindowTaken(
+            wish.count,
+            len(usable.free(window)),
+            holdings_in(tx.session, window, [gpu.gpu_id for gpu in usable.gpus]),
+            _alternatives(tx, wish, window, usable, calendar),
+        )
+    return chosen
+
+
+def find(
+    tx: Tx, member: Member, wish: Wish, window: TimeWindow, calendar: Calendar
+) -> tuple[GpuOnHost, ...] | None:
+    """Return the GPUs for a wish in the order of their ids, or None where it does not fit."""
     chosen = choose_gpus(
-        free,
+        wish.narrow(calendar).free(window),
         wish.count,
         one_host=wish.one_host,
         preferred_gpu_ids=recent_gpu_ids(tx.session, member.member_id),
     )
-    if chosen is None:
-        raise WindowTaken(
-            wish.count,
-            len(free),
-            holdings_in(tx.session, window, [gpu.gpu_id for gpu in usable.gpus]),
-            _alternatives(tx, wish, window, usable),
-        )
-    return tuple(sorted(chosen, key=lambda gpu: gpu.gpu_id))
+    return None if chosen is None else tuple(sorted(chosen, key=lambda gpu: gpu.gpu_id))
 
 
 def _alternatives(
-    tx: Tx, wish: Wish, window: TimeWindow, usable: Calendar
+    tx: Tx, wish: Wish, window: TimeWindow, usable: Calendar, calendar: Calendar
 ) -> tuple[Alternative, ...]:
     grid = tx.policy.grid
     # On the grid the wish needs no more than its own slots; off it, a part of another one.
     begin = grid.floor(window.start)
-    later = usable.nearest_windows(
-        wish.count,
-        TimeWindow(begin, grid.ceil(begin + wish.length)),
-        grid=grid,
-        one_host=wish.one_host,
-        last_start=tx.now + tx.policy.horizon,
-        limit=ALTERNATIVES,
-    )
-    fewer = None if wish.named else usable.fewer_now(window, one_host=wish.one_host)
-    return (*later, fewer) if fewer else later
+    whole_slots = TimeWindow(begin, grid.ceil(begin + wish.length))
+    wanted = Wanted(wish.count, window, whole_slots, wish.one_host, usable, bool(wish.named))
+    last_start = tx.now + tx.policy.horizon
+    return ranked_alternatives(wanted, calendar, grid=grid, last_start=last_start)
