@@ -9,26 +9,40 @@
     │   ├── UnreadableRequest
     │   ├── InvalidGpuCount
     │   ├── UnknownGpu
+    │   ├── UnknownGpuType
     │   ├── PastStart
     │   ├── TooShort
     │   ├── TooLong
     │   ├── BeyondHorizon
+    │   ├── EndNotLater
+    │   ├── EndNotEarlier
+    │   ├── NothingLeft
     │   ├── InvalidRunSpec
     │   └── InvalidSetting
     ├── NotFound
     │   ├── UnknownReservation
+    │   ├── UnknownTeam
+    │   ├── UnknownPerson
     │   ├── UnknownApproval
     │   ├── UnknownOffer
+    │   ├── UnknownHostName
     │   └── UnknownHost
     ├── NotAllowed
     │   ├── NotTheHolder
+    │   ├── NotPermitted
     │   ├── MayNotApprove
     │   ├── CannotReceive
+    │   ├── AdminsOnly
     │   └── TokenRefused
     ├── Conflict                  it made sense, but the world has moved
     │   ├── WindowTaken
     │   ├── NoSingleHost
     │   ├── ReservationOver
+    │   ├── TeamExists
+    │   ├── LastAdmin
+    │   ├── NoUserGroup
+    │   ├── ReservationStarted
+    │   ├── NotBookedYet
     │   ├── OfferOver
     │   ├── OverQuota
     │   ├── CannotHandOver
@@ -36,6 +50,7 @@
     │   └── StaleFence
     └── Unavailable               try again
         ├── ClaimOverlap
+        ├── HostDoesNotAnswer
         ├── SchemaOutOfDate
         └── ArtifactDamaged
 
@@ -48,6 +63,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.admin_errors import (
+    LastAdmin,
+    NotPermitted,
+    NoUserGroup,
+    TeamExists,
+    UnknownPerson,
+    UnknownTeam,
+)
+from bot.domain.agent_errors import ArtifactDamaged, IncompatibleAgent, StaleFence
+from bot.domain.changing_errors import (
+    EndNotEarlier,
+    EndNotLater,
+    HostDoesNotAnswer,
+    NotBookedYet,
+    NothingLeft,
+    ReservationStarted,
+)
 from bot.domain.error_branches import (
     BerthError,
     Conflict,
@@ -59,17 +91,35 @@ from bot.domain.error_branches import (
 from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOffer
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.limits import Rule
+from bot.domain.outage_errors import AdminsOnly, UnknownHostName
 
 __all__ = [  # what stands elsewhere; people import every error from here
+    "AdminsOnly",
+    "ArtifactDamaged",
     "BerthError",
     "CannotHandOver",
     "CannotReceive",
     "Conflict",
+    "EndNotEarlier",
+    "EndNotLater",
+    "HostDoesNotAnswer",
+    "IncompatibleAgent",
     "InvalidRequest",
+    "LastAdmin",
+    "NoUserGroup",
     "NotAllowed",
+    "NotBookedYet",
     "NotFound",
+    "NotPermitted",
+    "NothingLeft",
+    "ReservationStarted",
+    "StaleFence",
+    "TeamExists",
     "Unavailable",
+    "UnknownHostName",
     "UnknownOffer",
+    "UnknownPerson",
+    "UnknownTeam",
 ]
 
 
@@ -106,20 +156,32 @@ class UnreadableRequest(InvalidRequest):
 
 
 class InvalidGpuCount(InvalidRequest):
-    """The number of GPUs is not between 1 and what Berth knows of."""
+    """The number of GPUs is not between 1 and what Berth knows of, of that type if one is given."""
 
     code = "invalid_gpu_count"
 
-    def __init__(self, wanted: int, available: int) -> None:
-        super().__init__(wanted=wanted, available=available)
+    def __init__(self, wanted: int, available: int, gpu_type: str | None = None) -> None:
+        super().__init__(wanted=wanted, available=available, gpu_type=gpu_type)
         self.wanted = wanted
         self.available = available
+        self.gpu_type = gpu_type
 
 
 class UnknownGpu(InvalidRequest):
     """A GPU was named that does not exist."""
 
     code = "unknown_gpu"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name=name, known=tuple(known))
+        self.name = name
+        self.known = tuple(known)
+
+
+class UnknownGpuType(InvalidRequest):
+    """A type of GPU was named of which there is none; ``known`` are the types that there are."""
+
+    code = "unknown_gpu_type"
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(name=name, known=tuple(known))
@@ -328,28 +390,6 @@ class OverQuota(Conflict):
         self.rules = tuple(rules)
 
 
-class IncompatibleAgent(Conflict):
-    """An agent speaks a version of the protocol that this release no longer understands."""
-
-    code = "incompatible_agent"
-
-    def __init__(self, agent_version: int, oldest_version: int) -> None:
-        super().__init__(agent_version=agent_version, oldest_version=oldest_version)
-        self.agent_version = agent_version
-        self.oldest_version = oldest_version
-
-
-class StaleFence(Conflict):
-    """A message about an attempt that has been replaced or is over."""
-
-    code = "stale_fence"
-
-    def __init__(self, attempt_id: int, fence: int) -> None:
-        super().__init__(attempt_id=attempt_id, fence=fence)
-        self.attempt_id = attempt_id
-        self.fence = fence
-
-
 class ClaimOverlap(Unavailable):
     """The database refused a claim because another one came first; the use case is run again."""
 
@@ -365,13 +405,3 @@ class SchemaOutOfDate(Unavailable):
         super().__init__(found=found, wanted=wanted)
         self.found = found
         self.wanted = wanted
-
-
-class ArtifactDamaged(Unavailable):
-    """An uploaded file does not have the digest that was announced; it is sent again."""
-
-    code = "artifact_damaged"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name=name)
-        self.name = name

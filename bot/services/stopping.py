@@ -58,7 +58,8 @@ def finish(tx: Tx, row: ReservationRow) -> None:
     for claim in row.claims:
         if claim.ends_at > tx.now:
             claim.ends_at = tx.now
-            claim.live = claim.starts_at < tx.now
+            # A claim that never became live, of maintenance that had to wait, does not now.
+            claim.live = claim.live and claim.starts_at < tx.now
     if row.run is not None and RunState(row.run.state) is RunState.WAITING:
         row.run.state = move_run(RunState.WAITING, RunState.EXPIRED)
         row.run.ended_at, row.run.end_cause = tx.now, EndCause.EXPIRED

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from bot.domain.calendar import Busy, Calendar
 from bot.domain.holdings import GpuOnHost, Holding
+from bot.domain.states import ReservationKind, ReservationState
 from bot.domain.time_window import TimeWindow
 from bot.store.tables import ClaimRow, GpuRow, HostRow, ReservationRow
 
@@ -35,14 +36,31 @@ def gpu_on_host(row: GpuRow) -> GpuOnHost:
 
 
 def bookable_gpus(session: Session) -> tuple[GpuOnHost, ...]:
-    """Return every GPU that its host reported last, by host and index.
+    """Return every GPU that its host reported last and that is in service, by host and index.
 
-    A host that is silent now can still be booked for later: it may be back by then.
+    A host that is silent now can still be booked for later: it may be back by then.  A drained
+    host or a broken GPU takes nothing new.
     """
     rows = session.scalars(
-        select(GpuRow).where(GpuRow.present).order_by(GpuRow.host_id, GpuRow.index)
+        select(GpuRow)
+        .join(HostRow, HostRow.id == GpuRow.host_id)
+        .where(GpuRow.present, GpuRow.broken_at.is_(None), HostRow.drained_at.is_(None))
+        .order_by(GpuRow.host_id, GpuRow.index)
     )
     return tuple(gpu_on_host(row) for row in rows)
+
+
+def _held() -> ColumnElement[bool]:
+    """Tell which claims nobody else may book over.
+
+    All that are live, and those of planned maintenance whose GPUs still belong to somebody: the
+    guard would refuse them now, and they become live when the maintenance begins.
+    """
+    planned = select(ReservationRow.id).where(
+        ReservationRow.kind == ReservationKind.MAINTENANCE,
+        ReservationRow.state.in_((ReservationState.BOOKED, ReservationState.ACTIVE)),
+    )
+    return or_(ClaimRow.live, ClaimRow.reservation_id.in_(planned))
 
 
 def load_calendar(
@@ -54,7 +72,7 @@ def load_calendar(
     """
     rows = session.execute(
         select(ClaimRow.gpu_id, ClaimRow.starts_at, ClaimRow.ends_at).where(
-            ClaimRow.live,
+            _held(),
             ClaimRow.starts_at < end,
             ClaimRow.ends_at > start,
             ClaimRow.reservation_id != (0 if without is None else without),
@@ -76,7 +94,7 @@ def holdings_in(
     rows = session.scalars(
         select(ClaimRow)
         .where(
-            ClaimRow.live,
+            _held(),
             ClaimRow.gpu_id.in_(list(gpu_ids)),
             ClaimRow.starts_at < window.end,
             ClaimRow.ends_at > window.start,
@@ -109,7 +127,7 @@ def holding_by_gpu(
 ) -> dict[int, tuple[Holding | None, Holding | None]]:
     """Return for each GPU that is or will be held: who holds it now, and who holds it next."""
     rows = session.scalars(
-        select(ClaimRow).where(ClaimRow.live, ClaimRow.ends_at > now).order_by(ClaimRow.starts_at)
+        select(ClaimRow).where(_held(), ClaimRow.ends_at > now).order_by(ClaimRow.starts_at)
     )
     found: dict[int, tuple[Holding | None, Holding | None]] = {}
     for row in rows:

@@ -107,8 +107,9 @@ class HostRow(Base):
 class GpuRow(Base):
     """One device, known by its UUID. ``present`` is what its agent said last.
 
-    While ``broken_at`` is set nothing new is booked on it.  ``busy_at`` is the last instant at
-    which a process or real use was seen on it.
+    While ``broken_at`` is set nothing new is booked on it.  ``read_at`` is when it was measured
+    last, ``process_at`` and ``busy_at`` the last instants at which a process and real use were
+    seen on it, or could not be ruled out.
     """
 
     __tablename__ = "gpus"
@@ -121,6 +122,8 @@ class GpuRow(Base):
     simulated: Mapped[bool]
     present: Mapped[bool]
     broken_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    process_at: Mapped[datetime | None]
     busy_at: Mapped[datetime | None]
     host: Mapped[HostRow] = relationship(back_populates="gpus")
 

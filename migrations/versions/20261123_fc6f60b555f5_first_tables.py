@@ -129,6 +129,8 @@ def upgrade() -> None:
         sa.Column("simulated", sa.Boolean(), nullable=False),
         sa.Column("present", sa.Boolean(), nullable=False),
         sa.Column("broken_at", INSTANT, nullable=True),
+        sa.Column("read_at", INSTANT, nullable=True),
+        sa.Column("process_at", INSTANT, nullable=True),
         sa.Column("busy_at", INSTANT, nullable=True),
         sa.ForeignKeyConstraint(["host_id"], ["hosts.id"], name=op.f("fk_gpus_host_id_hosts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gpus")),

@@ -11,7 +11,12 @@ from functools import partial
 from typing import Any
 
 from bot.domain import errors
-from bot.slack.blocks import handover_sentences
+from bot.slack.blocks import (
+    admin_sentences,
+    changing_sentences,
+    handover_sentences,
+    outage_sentences,
+)
 from bot.slack.blocks.rule_words import rule_words
 from bot.slack.blocks.sentence_words import MrkdwnWords, PlainWords, Sentence, Words
 from bot.slack.blocks.text import clip, count_text, duration_text, gpu_names_text, safe
@@ -76,8 +81,9 @@ def _invalid_gpu_count(error: errors.InvalidGpuCount, words: Words) -> Sentence:
             "No GPU can be booked: no host has reported any yet.",
             f"Start an agent on a GPU host, then look at {words.literal('`/gpu status`')}.",
         )
+    kind = f" of type {_typed(error.gpu_type, words)}" if error.gpu_type else ""
     return Sentence(
-        f"{count_text(error.wanted, 'GPU')} cannot be booked: there are {error.available}.",
+        f"{count_text(error.wanted, 'GPU')} cannot be booked: there are {error.available}{kind}.",
         f"Ask for 1 to {error.available}.",
     )
 
@@ -314,5 +320,8 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
         _fixed, "Berth is being updated and cannot book right now.", _ADMIN
     ),
     errors.ArtifactDamaged: partial(_again, "A file arrived damaged and is sent again."),
+    **changing_sentences.WRITERS,
     **handover_sentences.WRITERS,
+    **admin_sentences.WRITERS,
+    **outage_sentences.WRITERS,
 }
