@@ -17,10 +17,12 @@
     │   ├── EndNotLater
     │   ├── EndNotEarlier
     │   ├── NothingLeft
+    │   ├── NoOccurrenceAhead
     │   ├── InvalidRunSpec
     │   └── InvalidSetting
     ├── NotFound
     │   ├── UnknownReservation
+    │   ├── UnknownSeries
     │   ├── UnknownTeam
     │   ├── UnknownPerson
     │   ├── UnknownApproval
@@ -29,6 +31,7 @@
     │   └── UnknownHost
     ├── NotAllowed
     │   ├── NotTheHolder
+    │   ├── NotTheSeriesHolder
     │   ├── NotPermitted
     │   ├── MayNotApprove
     │   ├── CannotReceive
@@ -38,6 +41,8 @@
     │   ├── WindowTaken
     │   ├── NoSingleHost
     │   ├── ReservationOver
+    │   ├── NoOccurrenceFits
+    │   ├── SeriesOver
     │   ├── TeamExists
     │   ├── LastAdmin
     │   ├── NoUserGroup
@@ -72,6 +77,7 @@ from bot.domain.admin_errors import (
     UnknownTeam,
 )
 from bot.domain.agent_errors import ArtifactDamaged, IncompatibleAgent, StaleFence
+from bot.domain.approval_errors import MayNotApprove, OfferOver, OverQuota, UnknownApproval
 from bot.domain.changing_errors import (
     EndNotEarlier,
     EndNotLater,
@@ -90,8 +96,14 @@ from bot.domain.error_branches import (
 )
 from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOffer
 from bot.domain.holdings import Alternative, Holding
-from bot.domain.limits import Rule
 from bot.domain.outage_errors import AdminsOnly, UnknownHostName
+from bot.domain.series_errors import (
+    NoOccurrenceAhead,
+    NoOccurrenceFits,
+    NotTheSeriesHolder,
+    SeriesOver,
+    UnknownSeries,
+)
 
 __all__ = [  # what stands elsewhere; people import every error from here
     "AdminsOnly",
@@ -106,19 +118,28 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "IncompatibleAgent",
     "InvalidRequest",
     "LastAdmin",
+    "MayNotApprove",
+    "NoOccurrenceAhead",
+    "NoOccurrenceFits",
     "NoUserGroup",
     "NotAllowed",
     "NotBookedYet",
     "NotFound",
     "NotPermitted",
+    "NotTheSeriesHolder",
     "NothingLeft",
+    "OfferOver",
+    "OverQuota",
     "ReservationStarted",
+    "SeriesOver",
     "StaleFence",
     "TeamExists",
     "Unavailable",
+    "UnknownApproval",
     "UnknownHostName",
     "UnknownOffer",
     "UnknownPerson",
+    "UnknownSeries",
     "UnknownTeam",
 ]
 
@@ -263,16 +284,6 @@ class UnknownReservation(NotFound):
         self.reservation_id = reservation_id
 
 
-class UnknownApproval(NotFound):
-    """There is no request for approval of that number."""
-
-    code = "unknown_approval"
-
-    def __init__(self, approval_id: int | str) -> None:
-        super().__init__(approval_id=approval_id)
-        self.approval_id = approval_id
-
-
 class UnknownHost(NotFound):
     """There is no host of that number."""
 
@@ -292,24 +303,6 @@ class NotTheHolder(NotAllowed):
         super().__init__(reservation_id=reservation_id, holder_slack_id=holder_slack_id)
         self.reservation_id = reservation_id
         self.holder_slack_id = holder_slack_id
-
-
-class MayNotApprove(NotAllowed):
-    """Only a lead of the team or an admin decides; ``approver_slack_ids`` names who may."""
-
-    code = "may_not_approve"
-
-    def __init__(
-        self, reservation_id: int, team_name: str, approver_slack_ids: Sequence[str]
-    ) -> None:
-        super().__init__(
-            reservation_id=reservation_id,
-            team_name=team_name,
-            approver_slack_ids=tuple(approver_slack_ids),
-        )
-        self.reservation_id = reservation_id
-        self.team_name = team_name
-        self.approver_slack_ids = tuple(approver_slack_ids)
 
 
 class TokenRefused(NotAllowed):
@@ -360,34 +353,6 @@ class ReservationOver(Conflict):
         super().__init__(reservation_id=reservation_id, state=state)
         self.reservation_id = reservation_id
         self.state = state
-
-
-class OfferOver(Conflict):
-    """What was asked of somebody has been decided, withdrawn, or has expired.
-
-    ``offer`` is what it was (``approval``, ``transfer``, ``swap``, ...), ``state`` an `OfferState`.
-    """
-
-    code = "offer_over"
-
-    def __init__(self, offer: str, state: str) -> None:
-        super().__init__(offer=offer, state=state)
-        self.offer = offer
-        self.state = state
-
-
-class OverQuota(Conflict):
-    """A team would hold more than it may; ``rules`` says which limit, and what it would come to.
-
-    A rule about length is among them where a reservation would grow beyond what needs approval.
-    """
-
-    code = "over_quota"
-
-    def __init__(self, team_name: str, rules: Sequence[Rule]) -> None:
-        super().__init__(team_name=team_name, rules=tuple(rules))
-        self.team_name = team_name
-        self.rules = tuple(rules)
 
 
 class ClaimOverlap(Unavailable):

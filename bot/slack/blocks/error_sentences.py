@@ -16,6 +16,7 @@ from bot.slack.blocks import (
     changing_sentences,
     handover_sentences,
     outage_sentences,
+    series_sentences,
 )
 from bot.slack.blocks.rule_words import rule_words
 from bot.slack.blocks.sentence_words import MrkdwnWords, PlainWords, Sentence, Words
@@ -324,4 +325,5 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     **handover_sentences.WRITERS,
     **admin_sentences.WRITERS,
     **outage_sentences.WRITERS,
+    **series_sentences.WRITERS,
 }

@@ -14,6 +14,7 @@ from bot.domain import errors
 from bot.domain.errors import BerthError
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.limits import Rule, RuleKind
+from bot.domain.recurrence import Missed
 from bot.domain.requests import ReserveRequest
 from bot.domain.time_window import TimeWindow
 from bot.sandbox.block_kit_rules import message_problems
@@ -34,6 +35,9 @@ VALUES: dict[str, Any] = {
     "text": NASTY,
     "wanted": 1000,
     "available": 8,
+    "gpu_type": NASTY,
+    "action": "book",
+    "role": "viewer",
     "name": NASTY,
     "known": tuple(f"gpu{number}@host" for number in range(40)),
     "start": NOW - H,
@@ -43,6 +47,12 @@ VALUES: dict[str, Any] = {
     "last_start": NOW + 720 * H,
     "problems": {"model": NASTY, NASTY[:50]: "is not an argument that Berth passes on"},
     "reservation_id": 12,
+    "series_id": 3,
+    "next_start": NOW + 800 * H,
+    "missed": [Missed(NOW.date(), WINDOW, "window_taken", (HOLDING,) * 9)] * 30,
+    "ends_at": NOW + 4 * H,
+    "starts_at": NOW,
+    "host_name": NASTY,
     "host_id": 3,
     "holder_slack_id": "U0BOB",
     "wanted_gpus": 4,
@@ -66,6 +76,7 @@ VALUES: dict[str, Any] = {
     "rules": (Rule(RuleKind.GPUS_AT_ONCE, 6, 4), Rule(RuleKind.GPU_HOURS, 120.5, 100, NOW)),
 }
 DURATIONS = (errors.TooShort, errors.TooLong)
+INSTANTS = (errors.EndNotLater, errors.EndNotEarlier, errors.NothingLeft)
 
 
 def kinds(kind: type[BerthError] = BerthError) -> Iterator[type[BerthError]]:
@@ -83,6 +94,8 @@ def an_error(kind: type[BerthError]) -> BerthError:
     given = {name: VALUES[name] for name in names}
     if kind in DURATIONS:
         given["wanted"] = H
+    elif kind in INSTANTS:
+        given["wanted"] = NOW + 2 * H
     elif kind is errors.UnreadableRequest:
         given["wanted"] = "a start: `now`"
     elif kind is errors.SchemaOutOfDate:
