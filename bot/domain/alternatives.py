@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.calendar import Calendar
-from bot.domain.gpu_types import gpus_of_type, known_types, type_name
+from bot.domain.gpu_types import known_types, matching_models, type_name
 from bot.domain.holdings import Alternative, AlternativeKind, GpuOnHost
 from bot.domain.placement import choose_gpus
 from bot.domain.slot_grid import SlotGrid
@@ -66,16 +66,18 @@ def _on_other_gpus(wanted: Wanted, everything: Calendar) -> Iterator[Alternative
         return
     free = everything.free(wanted.window)
     types = {type_name(gpu.model) for gpu in asked}
+    asked_models = {gpu.model for gpu in asked}
     if wanted.named:
         alike = tuple(gpu for gpu in free if type_name(gpu.model) in types)
         chosen = choose_gpus(alike, wanted.count, one_host=wanted.one_host)
         if chosen is not None:
             yield _elsewhere(wanted, chosen)
     for name in known_types(gpu.model for gpu in everything.gpus):
-        same_type = gpus_of_type(name, everything.gpus)
-        if name in types or {gpu.gpu_id for gpu in same_type} & {gpu.gpu_id for gpu in asked}:
+        # What the name means when it is clicked: it must not take in what was asked for already.
+        models = matching_models(name, (gpu.model for gpu in everything.gpus))
+        if models & asked_models:
             continue
-        usable = tuple(gpu for gpu in free if gpu in same_type)
+        usable = tuple(gpu for gpu in free if gpu.model in models)
         if choose_gpus(usable, wanted.count, one_host=wanted.one_host) is not None:
             yield Alternative(
                 wanted.count,
