@@ -37,6 +37,13 @@ class Calendar:
         """Every GPU that can be booked."""
         return self._gpus
 
+    @property
+    def busy(self) -> tuple[Busy, ...]:
+        """Everything that is claimed, GPU by GPU."""
+        return tuple(
+            Busy(gpu_id, window) for gpu_id, windows in self._busy.items() for window in windows
+        )
+
     def only(self, gpus: Sequence[GpuOnHost]) -> Calendar:
         """Return the calendar of those GPUs alone."""
         wanted = {gpu.gpu_id for gpu in gpus}
