@@ -58,6 +58,19 @@ class ReservationReleased(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class ReservationChanged(Notice):
+    """The window is another one; ``change`` is ``extended``, ``shortened`` or ``moved``."""
+
+    kind: ClassVar[str] = "reservation_changed"
+    by_slack_id: str
+    change: str
+    starts_at: datetime
+    ends_at: datetime
+    old_starts_at: datetime
+    old_ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EndsSoon(Notice):
     """The reservation ends in ``minutes``."""
 
@@ -87,7 +100,15 @@ class HostBack(Notice):
 
 _KINDS: Mapping[str, type[Notice]] = {
     kind.kind: kind
-    for kind in (RunStarted, RunEnded, ReservationReleased, EndsSoon, HostSilent, HostBack)
+    for kind in (
+        RunStarted,
+        RunEnded,
+        ReservationReleased,
+        ReservationChanged,
+        EndsSoon,
+        HostSilent,
+        HostBack,
+    )
 }
 ALL_NOTICES = tuple(_KINDS.values())
 

@@ -39,6 +39,11 @@ class Asked:
         return self.view.get("type") == "home"
 
     @property
+    def in_direct(self) -> bool:
+        """Tell whether the person is in their direct messages with Berth."""
+        return (self.channel_id or "").startswith("D")
+
+    @property
     def key(self) -> str | None:
         """Return what names this asking: the same however often it is delivered.
 

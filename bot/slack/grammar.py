@@ -34,6 +34,9 @@ SUB_COMMANDS: Mapping[str, str] = {
     "mine": "mine",
     "cancel": "cancel",
     "release": "cancel",
+    "extend": "extend",
+    "shorten": "shorten",
+    "move": "move",
     "help": "help",
 }
 """What can be said after ``/gpu``, and which sub-command it means."""

@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.slack.asked import Asked
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
+from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
 from bot.slack.blocks.mine import OPEN_ACTION
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.desk import Desk
 from bot.slack.inbound.click_cancel import click_cancel
+from bot.slack.inbound.click_change import click_change
 from bot.slack.inbound.gpu_command import COMMAND, gpu
 from bot.slack.inbound.home_opened import EVENT, home_opened
 from bot.slack.inbound.open_form import SHORTCUT, open_form
@@ -33,6 +35,8 @@ ACTIONS: Mapping[str, Work] = {
     TRAIN_ACTION: toggle_training,
     ALTERNATIVE_ACTION: take_alternative,
     CANCEL_ACTION: click_cancel,
+    EXTEND_ACTION: click_change,
+    MOVE_ACTION: click_change,
 }
 SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
 EVENTS: Mapping[str, Work] = {EVENT: home_opened}

@@ -11,6 +11,7 @@ from bot.domain.notices import (
     HostBack,
     HostSilent,
     Notice,
+    ReservationChanged,
     ReservationReleased,
     RunEnded,
     RunStarted,
@@ -90,6 +91,10 @@ def sample_notices() -> tuple[Notice, ...]:
         RunEnded(12, 7, "host_lost", "host_lost"),
         ReservationReleased(12, "U0ALICE", "done early", was_running=True),
         ReservationReleased(12, "U0BOB", "", was_running=False),
+        *(
+            ReservationChanged(12, "U0ALICE", change, START, ends_at, START, ends_at)
+            for change in ("extended", "shortened", "moved")
+        ),
         EndsSoon(12, "U0ALICE", 30, ends_at),
         EndsSoon(12, "U0ALICE", 60, ends_at, ends_at - timedelta(minutes=5)),
         EndsSoon(12, "U0ALICE", 60, ends_at, ends_at + timedelta(minutes=95)),

@@ -13,6 +13,9 @@ COMMANDS: Mapping[str, str] = {
     "status": "who holds which GPU, and until when",
     "mine": "your reservations, each with a button to give it back",
     "cancel": "`/gpu cancel R12 demo moved` gives R12 back, with the reason; `release` is the same",
+    "extend": "`/gpu extend R12 2h`, or `until fri 9am`; `/gpu extend R12` adds one slot",
+    "shorten": "`/gpu shorten R12 until 18:00`, or `1h less`: others get what becomes free",
+    "move": "`/gpu move R12 tomorrow 18:00` moves what has not started, as long as before",
     "help": "this text",
 }
 """Each sub-command in a few words."""

@@ -9,16 +9,23 @@ from bot.domain.notices import (
     HostBack,
     HostSilent,
     Notice,
+    ReservationChanged,
     ReservationReleased,
     RunEnded,
     RunStarted,
 )
 from bot.domain.states import RunState
+from bot.domain.time_window import TimeWindow
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.change_buttons import extend_button
+from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_words import cause_words, end_words, log_tail_blocks, metrics_words
 from bot.slack.blocks.text import (
     Block,
+    actions,
+    button,
     clip,
+    confirm_dialog,
     count_text,
     duration_text,
     gpu_names_text,
@@ -27,6 +34,7 @@ from bot.slack.blocks.text import (
     section,
     slack_date,
     slack_time,
+    window_text,
 )
 
 FALLBACK_CHARS = 1000
@@ -45,8 +53,10 @@ def notice_message(notice: Notice) -> Card:
             return _run_ended(notice)
         case ReservationReleased():
             return _message(_released(notice))
+        case ReservationChanged():
+            return _message(_changed(notice))
         case EndsSoon():
-            return _message(*_ends_soon(notice))
+            return _message(*_ends_soon(notice), more=(_ends_soon_buttons(notice),))
         case HostSilent():
             return _message(_host_silent(notice))
         case HostBack():
@@ -95,6 +105,24 @@ def _released(notice: ReservationReleased) -> str:
     emoji = ":unlock:" if notice.was_running else ":heavy_minus_sign:"
     reason = f" Reason: {safe(notice.reason, 400)}" if notice.reason.strip() else ""
     return f"{emoji} {person(notice.by_slack_id)} {done} {_number(notice)}.{reason}"
+
+
+def _changed(notice: ReservationChanged) -> str:
+    old = TimeWindow(notice.old_starts_at, notice.old_ends_at)
+    new = TimeWindow(notice.starts_at, notice.ends_at)
+    return (
+        f":calendar: {person(notice.by_slack_id)} {safe(notice.change, 30)} {_number(notice)}:"
+        f" {window_text(new)}; before {window_text(old)}."
+    )
+
+
+def _ends_soon_buttons(notice: EndsSoon) -> Block:
+    effect = "Its GPUs become free for others now; a training saves a checkpoint and stops first."
+    title = f"Release {_number(notice)}?"
+    dialog = confirm_dialog(title, effect, "Release", "Keep it", style="danger")
+    value = str(notice.reservation_id)
+    release = button("Release", CANCEL_ACTION, value, style="danger", confirm=dialog)
+    return actions([extend_button(notice.reservation_id, notice.ends_at), release])
 
 
 def _ends_soon(notice: EndsSoon) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The card of a reservation, which is the card of its run too.
 
-One message per reservation, edited in place: at most six lines, then the plot, then the one
-button that makes sense in its state.
+One message per reservation, edited in place: at most six lines, then the plot, then the
+buttons that make sense in its state.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bot.domain.priority import Priority
 from bot.domain.states import ReservationState, RunState
 from bot.domain.views import ReservationView, RunView
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.change_buttons import extend_button
 from bot.slack.blocks.run_words import (
     cause_words,
     end_words,
@@ -54,9 +55,9 @@ def reservation_card(view: ReservationView, now: datetime) -> Card:
         *_body(view, now),
     ]
     blocks = [section("\n".join(lines[:MOST_LINES])), *_plot(view)]
-    click = _button(view)
-    if click is not None:
-        blocks.append(actions([click]))
+    clicks = [click for click in (_extend(view), _button(view)) if click is not None]
+    if clicks:
+        blocks.append(actions(clicks))
     return Card(_fallback(view, words), tuple(blocks))
 
 
@@ -226,6 +227,15 @@ def _plot(view: ReservationView) -> list[Block]:
         return []
     alt_text = f"Training curves of R{view.reservation_id}: losses and metrics by epoch"
     return [file_image(run.plot_file_id, alt_text)]
+
+
+def _extend(view: ReservationView) -> Block | None:
+    """Return the button that lets a reservation go on, while there is something to go on with."""
+    if view.state not in (ReservationState.BOOKED, ReservationState.ACTIVE):
+        return None
+    if view.run is not None and view.run.state is RunState.STOPPING:
+        return None
+    return extend_button(view.reservation_id, view.window.end, view.gpu_count)
 
 
 def _button(view: ReservationView) -> Block | None:

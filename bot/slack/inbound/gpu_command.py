@@ -8,6 +8,7 @@ from bot.slack.asked import Asked
 from bot.slack.desk import Desk
 from bot.slack.grammar import parse_command, unescape
 from bot.slack.inbound.cancel_command import cancel
+from bot.slack.inbound.change_commands import extend, move, shorten
 from bot.slack.inbound.help_command import show_help
 from bot.slack.inbound.mine_command import show_mine
 from bot.slack.inbound.reserve_command import reserve
@@ -23,6 +24,9 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "status": show_status,
     "mine": show_mine,
     "cancel": cancel,
+    "extend": extend,
+    "shorten": shorten,
+    "move": move,
     "help": show_help,
 }
 

@@ -23,6 +23,7 @@ from bot.protocol.messages import EndCause
 from bot.sandbox.block_kit_rules import MESSAGE_TEXT_IN_BLOCKS_MAX, message_problems, text_in_blocks
 from bot.slack.blocks.card import Card, card_hash
 from bot.slack.blocks.notices import notice_message
+from bot.slack.blocks.change_buttons import EXTEND_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION, MOST_LINES, reservation_card
 from bot.slack.blocks.run_words import CAUSE_WORDS, END_WORDS
 from tests.fakes.sample_views import (
@@ -275,6 +276,11 @@ def test_a_card_is_at_most_six_lines(scene: Scene) -> None:
 
 def test_a_button_is_there_only_while_it_does_something(scene: Scene) -> None:
     buttons = buttons_of(reservation_card(scene.view, NOW))
+    more = [button for button in buttons if button["action_id"] != CANCEL_ACTION]
+    goes_on = scene.view.state in (ReservationState.BOOKED, ReservationState.ACTIVE)
+    stops = scene.view.run is not None and scene.view.run.state is RunState.STOPPING
+    assert (EXTEND_ACTION in {each["action_id"] for each in more}) is (goes_on and not stops)
+    buttons = [button for button in buttons if button not in more]
     assert [button["text"]["text"] for button in buttons] == (
         [scene.button] if scene.button else []
     )
@@ -314,7 +320,7 @@ def test_every_end_and_cause_has_words() -> None:
     ],
 )
 def test_the_dialog_names_the_effect(view: ReservationView, effect: str) -> None:
-    (button,) = buttons_of(reservation_card(view, NOW))
+    button = buttons_of(reservation_card(view, NOW))[-1]
     assert button["confirm"]["text"]["text"] == effect
 
 
