@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,9 @@ class RuleKind(StrEnum):
     def is_quota(self) -> bool:
         """Tell whether the rule is about what the team holds altogether."""
         return self in (RuleKind.GPUS_AT_ONCE, RuleKind.GPU_HOURS)
+
+
+_KINDS = frozenset(RuleKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,32 +144,38 @@ def judge_wish(wish: Wish, long_after: timedelta) -> tuple[Rule, ...]:
     return tuple(broken)
 
 
-def rules_to_json(rules: Sequence[Rule]) -> dict[str, Any]:
+def rules_to_json(rules: Iterable[Rule]) -> dict[str, Any]:
     """Return rules as they are kept."""
-    return {
-        "v": 1,
-        "rules": [
-            {
-                "kind": rule.kind.value,
-                "comes_to": rule.comes_to,
-                "limit": rule.limit,
-                "week": rule.week.isoformat() if rule.week else None,
-            }
-            for rule in rules
-        ],
-    }
+    return {"v": 1, "rules": [_rule_to_json(rule) for rule in rules]}
 
 
 def rules_from_json(kept: Mapping[str, Any]) -> tuple[Rule, ...]:
     """Return the rules that `rules_to_json` kept; kinds of a newer release are left out."""
-    known = {kind.value for kind in RuleKind}
-    return tuple(
-        Rule(
-            RuleKind(one["kind"]),
-            one["comes_to"],
-            one["limit"],
-            datetime.fromisoformat(one["week"]) if one["week"] else None,
-        )
-        for one in kept.get("rules", ())
-        if one["kind"] in known
-    )
+    return tuple(_rule_from_json(one) for one in kept.get("rules", ()) if one["kind"] in _KINDS)
+
+
+def rules_to_texts(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """Return rules as a notice carries them, a text for each."""
+    return tuple(json.dumps(_rule_to_json(rule)) for rule in rules)
+
+
+def rules_from_texts(texts: Iterable[str]) -> tuple[Rule, ...]:
+    """Return the rules that `rules_to_texts` wrote; what cannot be read is left out."""
+    return tuple(rule for text in texts for rule in _rules_in(text))
+
+
+def _rules_in(text: str) -> tuple[Rule, ...]:
+    try:
+        return rules_from_json({"rules": [json.loads(text)]})
+    except (ValueError, TypeError, KeyError):
+        return ()
+
+
+def _rule_to_json(rule: Rule) -> dict[str, Any]:
+    week = rule.week.isoformat() if rule.week else None
+    return {"kind": rule.kind, "comes_to": rule.comes_to, "limit": rule.limit, "week": week}
+
+
+def _rule_from_json(kept: Mapping[str, Any]) -> Rule:
+    week = datetime.fromisoformat(kept["week"]) if kept["week"] else None
+    return Rule(RuleKind(kept["kind"]), kept["comes_to"], kept["limit"], week)

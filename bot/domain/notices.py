@@ -7,17 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, get_type_hints
 
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Base of all notices. ``kind`` is stable: it is stored.
-
-    ``broadcast`` tells whether the channel sees it too (start, preemption, completion, failure).
-    """
-
-    kind: ClassVar[str] = "notice"
-    broadcast: ClassVar[bool] = False
-    reservation_id: int
+from bot.domain.notice_base import Notice
+from bot.domain.series_notices import OccurrenceMissed
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +89,145 @@ class HostBack(Notice):
     host_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked(Notice):
+    """A reservation waits for a lead or an admin until ``expires_at``.
+
+    ``rules`` are those that it breaks, as `bot.domain.limits.rules_to_texts` writes them;
+    ``with_buttons`` tells that it is decided here, and not on the card.
+    """
+
+    kind: ClassVar[str] = "approval_asked"
+    approval_id: int
+    holder_slack_id: str
+    team_name: str
+    gpu_count: int
+    starts_at: datetime
+    ends_at: datetime
+    expires_at: datetime
+    rules: tuple[str, ...]
+    approver_slack_ids: tuple[str, ...] = ()
+    note: str = ""
+    with_buttons: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalDecided(Notice):
+    """A request was approved or declined, or nobody has answered it; ``state`` an `OfferState`."""
+
+    kind: ClassVar[str] = "approval_decided"
+    holder_slack_id: str
+    state: str
+    by_slack_id: str
+    reason: str
+    starts_at: datetime
+    ends_at: datetime
+    gpu_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOffered(Notice):
+    """A window that the member waited for is free, and held for them until ``answer_by``."""
+
+    kind: ClassVar[str] = "window_offered"
+    wait_id: int
+    gpu_names: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    answer_by: datetime
+    trains: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitEnded(Notice):
+    """A place on the waitlist is over.
+
+    ``why``: ``silence`` after an offer, the window has ``begun`` (``reservation_id`` is what has
+    its GPUs), or it waited too ``long`` for a time that is not set.
+    """
+
+    kind: ClassVar[str] = "wait_ended"
+    wait_id: int
+    why: str
+    gpu_count: int
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobDispatched(Notice):
+    """A job of the queue starts now, and is stopped at ``stops_at`` if it is not done by then."""
+
+    kind: ClassVar[str] = "job_dispatched"
+    wait_id: int
+    gpu_names: tuple[str, ...]
+    stops_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOffered(Notice):
+    """Somebody wants to hand the reservation to the reader, who decides."""
+
+    kind: ClassVar[str] = "transfer_offered"
+    transfer_id: int
+    from_slack_id: str
+    gpu_names: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    expires_at: datetime
+    reason: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferDecided(Notice):
+    """What came of an offer; ``state`` is an `OfferState`."""
+
+    kind: ClassVar[str] = "transfer_decided"
+    transfer_id: int
+    from_slack_id: str
+    to_slack_id: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwapProposed(Notice):
+    """Somebody wants to exchange windows and GPUs with the reader, who decides.
+
+    ``their_…`` is what the reader would get, ``your_…`` what they would give; the versions are
+    those of the two reservations as they are told of here.
+    """
+
+    kind: ClassVar[str] = "swap_proposed"
+    swap_id: int
+    from_slack_id: str
+    their_reservation_id: int
+    their_version: int
+    your_version: int
+    their_gpu_names: tuple[str, ...]
+    their_starts_at: datetime
+    their_ends_at: datetime
+    your_gpu_names: tuple[str, ...]
+    your_starts_at: datetime
+    your_ends_at: datetime
+    expires_at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwapDecided(Notice):
+    """What came of a proposal, told at one of the two reservations; ``state`` an `OfferState`."""
+
+    kind: ClassVar[str] = "swap_decided"
+    swap_id: int
+    other_reservation_id: int
+    other_slack_id: str
+    state: str
+    reason: str = ""
+    by_slack_id: str = ""
+
+
 _KINDS: Mapping[str, type[Notice]] = {
     kind.kind: kind
     for kind in (
@@ -108,6 +238,18 @@ _KINDS: Mapping[str, type[Notice]] = {
         EndsSoon,
         HostSilent,
         HostBack,
+        ApprovalAsked,
+        ApprovalDecided,
+        WindowOffered,
+        WaitEnded,
+        JobDispatched,
+        TransferOffered,
+        TransferDecided,
+        SwapProposed,
+        SwapDecided,
+        OccurrenceMissed,
+        *OUTAGE_NOTICES,
+        *USAGE_NOTICES,
     )
 }
 ALL_NOTICES = tuple(_KINDS.values())

@@ -62,7 +62,9 @@ class RunState(StrEnum):
 
 RESERVATION_MOVES: Mapping[ReservationState, frozenset[ReservationState]] = {
     ReservationState.PENDING: frozenset({ReservationState.BOOKED, ReservationState.CANCELLED}),
-    ReservationState.OFFERED: frozenset({ReservationState.BOOKED, ReservationState.CANCELLED}),
+    ReservationState.OFFERED: frozenset(
+        {ReservationState.PENDING, ReservationState.BOOKED, ReservationState.CANCELLED}
+    ),
     ReservationState.BOOKED: frozenset({ReservationState.ACTIVE, ReservationState.CANCELLED}),
     ReservationState.ACTIVE: frozenset({ReservationState.RELEASING, ReservationState.ENDED}),
     ReservationState.RELEASING: frozenset({ReservationState.ENDED}),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.holdings import GpuOnHost, Holding
+from bot.domain.limits import Rule
+from bot.domain.offers import OfferState
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress
 from bot.domain.run_spec import TrainingSpec
@@ -42,6 +44,18 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """Why a reservation needs approval, and what came of it."""
+
+    approval_id: int
+    state: OfferState
+    rules: tuple[Rule, ...]
+    expires_at: datetime
+    decided_by_slack_id: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReservationView:
     """A reservation with its GPUs and its run, as cards and lists show it."""
 
@@ -60,6 +74,7 @@ class ReservationView:
     run: RunView | None = None
     ended_at: datetime | None = None
     end_reason: str = ""
+    approval: ApprovalView | None = None
 
     @property
     def gpu_count(self) -> int:
@@ -110,8 +125,8 @@ class Status:
 class BookingForm:
     """What the booking form needs to be drawn.
 
-    ``gpu_count`` is how many GPUs can be booked at all; ``run_defaults`` what a training gets
-    where nothing else is said.
+    ``gpu_count`` is how many GPUs can be booked at all, ``gpu_models`` which kinds there are of
+    them; ``run_defaults`` what a training gets where nothing else is said.
     """
 
     now: datetime
@@ -120,3 +135,4 @@ class BookingForm:
     gpu_count: int
     largest_host_gpus: int
     run_defaults: TrainingSpec
+    gpu_models: tuple[str, ...] = ()

@@ -74,7 +74,7 @@ class Messenger(ABC):
     async def send_direct(
         self, slack_user_id: str, notice: Notice, *, delivery_key: str, uncertain: bool
     ) -> None:
-        """Tell ``notice`` to one person.
+        """Tell ``notice`` to one person, or in the channel whose id is given instead.
 
         Raises:
             DeliveryFailed: it did not go out.

@@ -14,7 +14,10 @@ class TimerKind(StrEnum):
     """Every kind of timer; the subject is a reservation unless its name says otherwise.
 
     ``SERVE_WAITING`` has no subject (0): something became free, and those who wait are served.
+    The subject of ``SERIES_EXTENDS`` is a series.
     The subject of ``WAIT_OFFER_ENDS`` and ``WAIT_EXPIRES`` is a place on the waitlist.
+    That of ``TRANSFER_EXPIRES`` and ``SWAP_EXPIRES`` is a transfer or a swap.
+    That of ``GPU_GONE`` is a GPU.
     """
 
     RESERVATION_STARTS = "reservation_starts"
@@ -22,15 +25,27 @@ class TimerKind(StrEnum):
     RESERVATION_ENDS = "reservation_ends"
     HOST_LOST = "host_lost"
     ENDS_SOON = "ends_soon"
+    USAGE_LOOKS = "usage_looks"
+    USAGE_CHECK_EXPIRES = "usage_check_expires"
+    MAINTENANCE_BEGINS = "maintenance_begins"
+    GPU_GONE = "gpu_gone"
     SERVE_WAITING = "serve_waiting"
+    SERIES_EXTENDS = "series_extends"
+    APPROVAL_EXPIRES = "approval_expires"
     WAIT_OFFER_ENDS = "wait_offer_ends"
     WAIT_EXPIRES = "wait_expires"
+    TRANSFER_EXPIRES = "transfer_expires"
+    SWAP_EXPIRES = "swap_expires"
 
 
 OF_A_RESERVATION = (
     TimerKind.RESERVATION_STARTS,
     TimerKind.RUN_STOPS,
     TimerKind.RESERVATION_ENDS,
+    TimerKind.APPROVAL_EXPIRES,
+    TimerKind.USAGE_LOOKS,
+    TimerKind.USAGE_CHECK_EXPIRES,
+    TimerKind.MAINTENANCE_BEGINS,
 )
 
 
@@ -63,6 +78,11 @@ def disarm_reservation(tx: Tx, row: ReservationRow) -> None:
 def arm_host_lost(tx: Tx, host_id: int) -> None:
     """Look at the host again when it has been silent for too long. Idempotent."""
     timers.arm(tx.session, TimerKind.HOST_LOST, host_id, tx.now + tx.policy.host_lost_after)
+
+
+def arm_gpu_gone(tx: Tx, gpu_id: int) -> None:
+    """Look at a GPU that is no longer reported once it cannot be a passing fault. Idempotent."""
+    timers.arm(tx.session, TimerKind.GPU_GONE, gpu_id, tx.now + tx.policy.host_lost_after)
 
 
 def arm_serve_waiting(tx: Tx) -> None:

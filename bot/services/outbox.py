@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.notices import Notice, notice_from_json, notice_to_json
+from bot.domain.states import ReservationState
 from bot.domain.views import ReservationView
 from bot.ports.messenger import CardAddress
 from bot.services.transaction import Tx, reads_only
@@ -19,6 +20,8 @@ LEASE = timedelta(seconds=30)
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(minutes=5)
 TRIES_BEFORE_GIVING_UP = 40
 LANES_AT_ONCE = 16
+OCCURRENCE_CARD_AHEAD = timedelta(days=1)
+"""The card of an occurrence of a series is posted so long before its start, not a month ahead."""
 _SAYS_SOMETHING = (DeliveryKind.THREAD, DeliveryKind.DIRECT)
 
 
@@ -48,10 +51,18 @@ class Parcel:
 
 
 def show(tx: Tx, reservation: ReservationRow) -> None:
-    """Bring the reservation's card up to date at once."""
+    """Bring the reservation's card up to date at once.
+
+    An occurrence of a series that has no card yet gets it only a day before it starts; one that
+    is cancelled before that never has one.
+    """
+    if _waits_for_its_day(tx, reservation):
+        if reservation.state == ReservationState.CANCELLED:
+            outbox.drop_card_refresh(tx.session, reservation.id, tx.now)
+        return
     outbox.add_card_refresh(
         tx.session,
-        lane=reservation.team.channel_id,
+        lane=_lane(tx, reservation),
         reservation_id=reservation.id,
         now=tx.now,
         not_before=tx.now,
@@ -64,19 +75,41 @@ def show_progress(tx: Tx, reservation: ReservationRow) -> None:
     earliest = card.edited_at + tx.policy.progress_edit_interval if card else tx.now
     outbox.add_card_refresh(
         tx.session,
-        lane=reservation.team.channel_id,
+        lane=_lane(tx, reservation),
         reservation_id=reservation.id,
         now=tx.now,
         not_before=max(tx.now, earliest),
     )
 
 
+def show_near_its_start(tx: Tx, reservation: ReservationRow) -> None:
+    """Let the card that is about to be posted wait until a day before the start.
+
+    For an occurrence of a series that was booked in this transaction.  One that waits for
+    approval is shown at once: somebody has to see it.
+    """
+    earliest = reservation.starts_at - OCCURRENCE_CARD_AHEAD
+    if reservation.state != ReservationState.PENDING and earliest > tx.now:
+        outbox.put_off_card(tx.session, reservation.id, earliest)
+
+
+def _waits_for_its_day(tx: Tx, reservation: ReservationRow) -> bool:
+    return (
+        reservation.series_id is not None
+        and tx.now < reservation.starts_at - OCCURRENCE_CARD_AHEAD
+        and reservation.state != ReservationState.PENDING
+        and outbox.card_of(tx.session, reservation.id) is None
+    )
+
+
 def tell_thread(tx: Tx, reservation: ReservationRow, notice: Notice) -> None:
-    """Tell ``notice`` in the thread of the reservation's card."""
+    """Tell ``notice`` in the thread of the reservation's card; nothing where it has none yet."""
+    if _waits_for_its_day(tx, reservation):
+        return
     outbox.add(
         tx.session,
         DeliveryKind.THREAD,
-        lane=reservation.team.channel_id,
+        lane=_lane(tx, reservation),
         reservation_id=reservation.id,
         payload=notice_to_json(notice),
         now=tx.now,
@@ -100,16 +133,37 @@ def tell_member(tx: Tx, slack_user_id: str, reservation: ReservationRow, notice:
     )
 
 
+def tell_channel(tx: Tx, channel_id: str, reservation: ReservationRow, notice: Notice) -> None:
+    """Tell ``notice`` about a reservation in a channel where its card does not stand."""
+    outbox.add(
+        tx.session,
+        DeliveryKind.DIRECT,
+        lane=channel_id,
+        reservation_id=reservation.id,
+        payload=notice_to_json(notice),
+        now=tx.now,
+    )
+
+
 def show_plot(tx: Tx, reservation: ReservationRow, artifact: ArtifactRow) -> None:
     """Put a picture of a run into the thread and onto the card."""
     outbox.add(
         tx.session,
         DeliveryKind.PLOT,
-        lane=reservation.team.channel_id,
+        lane=_lane(tx, reservation),
         reservation_id=reservation.id,
         payload={"v": 1, "artifact_id": artifact.id},
         now=tx.now,
     )
+
+
+def _lane(tx: Tx, reservation: ReservationRow) -> str:
+    """Return the lane of a card: its team's channel, or where it stood before it was handed over.
+
+    A card does not move to the channel of another team, nor does one that was not posted yet.
+    """
+    first = outbox.lane_before_transfer(tx.session, reservation.id)
+    return first or reservation.team.channel_id
 
 
 def claim_deliveries(tx: Tx, owner: str) -> tuple[Parcel, ...]:

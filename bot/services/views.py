@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy.orm import object_session
+
+from bot.domain.limits import rules_from_json
+from bot.domain.offers import OfferState
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress, estimate_progress
 from bot.domain.run_spec import TrainingSpec
 from bot.domain.states import ReservationState, RunState
 from bot.domain.time_window import TimeWindow
-from bot.domain.views import ReservationView, RunView
+from bot.domain.views import ApprovalView, ReservationView, RunView
+from bot.store import approvals
 from bot.store.claims import gpu_on_host
 from bot.store.tables import AttemptRow, CardRow, ReservationRow, RunRow
 
@@ -53,6 +58,22 @@ def reservation_view(row: ReservationRow, card: CardRow | None = None) -> Reserv
         run=_run_view(row.run, card) if row.run else None,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
+        approval=_approval_view(row),
+    )
+
+
+def _approval_view(row: ReservationRow) -> ApprovalView | None:
+    session = object_session(row)
+    approval = approvals.newest_of(session, row.id) if session else None
+    if approval is None:
+        return None
+    return ApprovalView(
+        approval.id,
+        OfferState(approval.state),
+        rules_from_json(approval.rules),
+        approval.expires_at,
+        approval.decided_by.slack_user_id if approval.decided_by else None,
+        approval.reason,
     )
 
 

@@ -8,6 +8,7 @@ from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
+from bot.slack.blocks.approval import pending_words
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.mine import give_up_button
 from bot.slack.blocks.run_words import spec_words
@@ -40,7 +41,13 @@ def booked_card(
         slot: the length of a slot.
     """
     head = _booked_line(view, tz)
-    lines = [head, _snapped(view.window, request, tz, slot), _training(view), _terms(view)]
+    lines = [
+        head,
+        pending_words(view, tz),
+        _snapped(view.window, request, tz, slot),
+        _training(view),
+        _terms(view),
+    ]
     blocks: list[Block] = [section("\n".join(line for line in lines if line))]
     click = give_up_button(view)
     if click is not None:
@@ -73,8 +80,10 @@ def _verb(gpus: str, view: ReservationView) -> str:
 def _booked_line(view: ReservationView, tz: tzinfo) -> str:
     noun = "simulated GPU" if view.simulated else "GPU"
     over = " (it is over already)" if view.state.is_over else ""
+    pending = view.state is ReservationState.PENDING
+    head = ":raised_hand: *Asked for approval of" if pending else ":calendar: *Booked"
     return (
-        f":calendar: *Booked R{view.reservation_id}*{over} · {count_text(view.gpu_count, noun)}: "
+        f"{head} R{view.reservation_id}*{over} · {count_text(view.gpu_count, noun)}: "
         f"{gpu_list(view.gpus)} · {window_text(view.window, tz)}"
     )
 

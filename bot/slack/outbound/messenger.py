@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 IMAGE_PAUSE = timedelta(seconds=3)
 IMAGE_TRIES = 5
+_CHANNEL_IDS = ("C", "G")
 
 
 class SlackMessenger(Messenger):
@@ -146,7 +147,7 @@ class SlackMessenger(Messenger):
     async def send_direct(
         self, slack_user_id: str, notice: Notice, *, delivery_key: str, uncertain: bool
     ) -> None:
-        """Tell ``notice`` to one person.
+        """Tell ``notice`` to one person, or in the channel whose id is given instead.
 
         Raises:
             DeliveryFailed: it did not go out.
@@ -235,6 +236,8 @@ class SlackMessenger(Messenger):
         )
 
     async def _direct_channel(self, slack_user_id: str) -> str:
+        if slack_user_id.startswith(_CHANNEL_IDS):
+            return slack_user_id
         known = self._direct_channels.get(slack_user_id)
         if known is None:
             answer = await self._call(
