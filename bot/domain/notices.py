@@ -8,7 +8,11 @@ from datetime import datetime
 from typing import Any, ClassVar, get_type_hints
 
 from bot.domain.notice_base import Notice
+from bot.domain.outage_notices import OUTAGE_NOTICES
 from bot.domain.series_notices import OccurrenceMissed
+from bot.domain.usage_notices import USAGE_NOTICES
+
+__all__ = ["Notice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,31 +232,28 @@ class SwapDecided(Notice):
     by_slack_id: str = ""
 
 
-_KINDS: Mapping[str, type[Notice]] = {
-    kind.kind: kind
-    for kind in (
-        RunStarted,
-        RunEnded,
-        ReservationReleased,
-        ReservationChanged,
-        EndsSoon,
-        HostSilent,
-        HostBack,
-        ApprovalAsked,
-        ApprovalDecided,
-        WindowOffered,
-        WaitEnded,
-        JobDispatched,
-        TransferOffered,
-        TransferDecided,
-        SwapProposed,
-        SwapDecided,
-        OccurrenceMissed,
-        *OUTAGE_NOTICES,
-        *USAGE_NOTICES,
-    )
-}
-ALL_NOTICES = tuple(_KINDS.values())
+ALL_NOTICES: tuple[type[Notice], ...] = (
+    RunStarted,
+    RunEnded,
+    ReservationReleased,
+    ReservationChanged,
+    EndsSoon,
+    HostSilent,
+    HostBack,
+    ApprovalAsked,
+    ApprovalDecided,
+    WindowOffered,
+    WaitEnded,
+    JobDispatched,
+    TransferOffered,
+    TransferDecided,
+    SwapProposed,
+    SwapDecided,
+    OccurrenceMissed,
+    *OUTAGE_NOTICES,
+    *USAGE_NOTICES,
+)
+_KINDS: Mapping[str, type[Notice]] = {kind.kind: kind for kind in ALL_NOTICES}
 
 
 def notice_to_json(notice: Notice) -> dict[str, object]:
