@@ -243,7 +243,7 @@ def test_only_leads_of_the_team_and_admins_decide(berth: UseCases, bob: Member) 
     for member in (bob, other_lead):
         for decide in (approvals.approve, approvals.require_open):
             with pytest.raises(MayNotApprove) as refused:
-                berth.run(decide, member, approval_of(view))  # type: ignore[arg-type] # same shape
+                berth.run(decide, member, approval_of(view))
             assert refused.value.approver_slack_ids == ("U0ADA",)
         with pytest.raises(MayNotApprove):
             berth.run(approvals.decline, member, approval_of(view), "no")
@@ -309,6 +309,10 @@ def test_another_teams_quota_counts_when_a_reservation_goes_there(
     assert [(rule.comes_to, rule.limit) for rule in refused.value.rules] == [(3, 2)]
 
 
+def live_claims(tx: Tx, reservation_id: int) -> list[bool]:
+    return [one.live for one in tx.session.get_one(ReservationRow, reservation_id).claims]
+
+
 def outcome(act: object, *args: object, berth: UseCases) -> str:
     try:
         berth.run(act, *args)  # type: ignore[arg-type] # any use case
@@ -350,11 +354,7 @@ def test_many_approve_decline_and_cancel_at_once_and_one_wins(
             assert after.state is wanted
         else:
             assert after.state is ReservationState.CANCELLED
-        live = berth.read(
-            lambda tx, number=view.reservation_id: [
-                claim.live for claim in tx.session.get_one(ReservationRow, number).claims
-            ]
-        )
+        live = berth.read(live_claims, view.reservation_id)
         assert live == [after.state is ReservationState.BOOKED]
         if after.state is ReservationState.BOOKED:
             berth.run(booking.cancel, bob, view.reservation_id, "")
