@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
 
 from bot.domain.holdings import Holding
 from bot.domain.time_window import TimeWindow
@@ -21,6 +22,14 @@ EVERY_DAY = frozenset(WEEKDAYS)
 WORKING_DAYS = frozenset(WEEKDAYS[:5])
 WEEKEND = frozenset(WEEKDAYS[5:])
 _ONE_DAY = timedelta(days=1)
+
+
+class SeriesState(StrEnum):
+    """``ended`` by itself, after its last day; ``cancelled`` by somebody."""
+
+    ACTIVE = "active"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

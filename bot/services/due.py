@@ -43,9 +43,6 @@ OF_A_RESERVATION = (
     TimerKind.RUN_STOPS,
     TimerKind.RESERVATION_ENDS,
     TimerKind.APPROVAL_EXPIRES,
-    TimerKind.USAGE_LOOKS,
-    TimerKind.USAGE_CHECK_EXPIRES,
-    TimerKind.MAINTENANCE_BEGINS,
 )
 
 

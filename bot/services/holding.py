@@ -15,9 +15,10 @@ from bot.domain.states import (
     move_run,
 )
 from bot.domain.time_window import TimeWindow
-from bot.services import due
+from bot.services import audit, due, open_offers
 from bot.services.transaction import Tx
 from bot.services.views import spec_to_json
+from bot.store import approvals, series
 from bot.store.tables import ClaimRow, ReservationRow, RunRow
 
 
@@ -77,5 +78,16 @@ def give_up(tx: Tx, row: ReservationRow) -> None:
     if row.run is not None:
         row.run.state = move_run(RunState(row.run.state), RunState.CANCELLED)
         row.run.ended_at = tx.now
+    approvals.withdraw_open(tx.session, row.id, tx.now)
+    _leave_out_of_its_series(tx, row)
+    open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it was cancelled")
     due.disarm_reservation(tx, row)
     due.arm_serve_waiting(tx)
+
+
+def _leave_out_of_its_series(tx: Tx, row: ReservationRow) -> None:
+    """Keep the day of an occurrence free of it: what was given up is not booked again."""
+    on_date = series.day_of(row)
+    if row.series_id is not None and on_date is not None:
+        reason = f"cancelled: {row.end_reason}"
+        series.leave_out(tx.session, row.series_id, on_date, reason, tx.now)

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from bot.domain.offers import OfferState
 from bot.store import wakeups
+from bot.store.offer_tables import TransferRow
 from bot.store.tables import CardRow, OutboxRow
 
 PENDING, SENT, DEAD = "pending", "sent", "dead"
@@ -106,6 +108,49 @@ def add_card_refresh(
             not_before=not_before,
             created_at=now,
         )
+    )
+
+
+def lane_before_transfer(session: Session, reservation_id: int) -> str | None:
+    """Return the first lane of the card of a reservation that was handed over, else None."""
+    handed_over = exists().where(
+        TransferRow.reservation_id == reservation_id, TransferRow.state == OfferState.ACCEPTED
+    )
+    return session.scalar(
+        select(OutboxRow.lane)
+        .where(
+            OutboxRow.reservation_id == reservation_id,
+            OutboxRow.kind == DeliveryKind.CARD,
+            handed_over,
+        )
+        .order_by(OutboxRow.id)
+        .limit(1)
+    )
+
+
+def _unposted(reservation_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        OutboxRow.state == PENDING,
+        OutboxRow.kind == DeliveryKind.CARD,
+        OutboxRow.reservation_id == reservation_id,
+        OutboxRow.lease_owner.is_(None),
+        OutboxRow.tries == 0,
+    )
+
+
+def put_off_card(session: Session, reservation_id: int, not_before: datetime) -> None:
+    """Let a card that still waits to be shown wait until then."""
+    session.flush()
+    session.execute(
+        update(OutboxRow).where(*_unposted(reservation_id)).values(not_before=not_before)
+    )
+
+
+def drop_card_refresh(session: Session, reservation_id: int, now: datetime) -> None:
+    """Let a card that still waits to be shown never be shown."""
+    session.flush()
+    session.execute(
+        update(OutboxRow).where(*_unposted(reservation_id)).values(state=DEAD, closed_at=now)
     )
 
 

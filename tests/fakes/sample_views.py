@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,10 +16,16 @@ from bot.domain.notices import (
     ReservationReleased,
     RunEnded,
     RunStarted,
+    SwapDecided,
+    SwapProposed,
+    TransferDecided,
+    TransferOffered,
 )
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress
+from bot.domain.requests import ReserveRequest, request_to_json
 from bot.domain.run_spec import TrainingSpec
+from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.states import ReservationState, RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView, RunView
@@ -100,4 +107,36 @@ def sample_notices() -> tuple[Notice, ...]:
         EndsSoon(12, "U0ALICE", 60, ends_at, ends_at + timedelta(minutes=95)),
         HostSilent(12, "host1", START),
         HostBack(12, "host1"),
+        *handover_notices(),
+        *series_notices(),
+    )
+
+
+def handover_notices() -> tuple[Notice, ...]:
+    """Return what is said of transfers and swaps, in every state."""
+    gpus, hour = ("gpu0@host1", "gpu1@host1"), timedelta(hours=1)
+    window = (WINDOW.start, WINDOW.end)
+    states = ("accepted", "declined", "expired", "withdrawn")
+    return (
+        TransferOffered(12, 3, "U0ALICE", gpus, *window, START + 4 * hour, "on <leave>", "yolov8l"),
+        TransferOffered(12, 3, "U0ALICE", gpus, *window, START + 4 * hour),
+        *(TransferDecided(12, 3, "U0ALICE", "U0BOB", state, "no <time>") for state in states),
+        SwapProposed(
+            12, 5, "U0ALICE", 15, 1, 2, gpus, *window, gpus[:1], *window, START + hour, "please"
+        ),
+        *(SwapDecided(12, 5, 15, "U0BOB", state, "no", "U0BOB") for state in states),
+        SwapDecided(12, 5, 15, "U0BOB", "withdrawn"),
+    )
+
+
+def series_notices() -> tuple[Notice, ...]:
+    """Return what is said of a series that has a gap."""
+    window = (WINDOW.start, WINDOW.end)
+    request = json.dumps(request_to_json(ReserveRequest(WINDOW.length, start=WINDOW.start)))
+    rule = "every weekday 20:00"
+    return (
+        OccurrenceMissed(
+            12, 3, rule, *window, "window_taken", ("U0BOB", "U0EVE"), ("R4", "R5"), request
+        ),
+        OccurrenceMissed(12, 3, rule, *window, "over_quota"),
     )
