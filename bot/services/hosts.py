@@ -56,6 +56,7 @@ def register(tx: Tx, request: RegisterRequest) -> RegisterResponse:
             ("host", host.id),
             gpus=[gpu.uuid for gpu in request.gpus],
         )
+    due.arm_serve_waiting(tx)  # its GPUs may be new, or back
     host.agent_version, host.protocol_version = request.agent_version, request.protocol_version
     if _take_inventory(tx, host, request.gpus) and not is_new:
         audit.record(
@@ -107,6 +108,7 @@ def _seen(tx: Tx, host: HostRow) -> None:
     if was_online:
         return
     audit.record(tx, audit.by_agent(host.name), "host.back", ("host", host.id))
+    due.arm_serve_waiting(tx)
     for attempt in _live_attempts(tx, host.id):
         reservation = attempt.run.reservation
         outbox.show(tx, reservation)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.domain.notices import EndsSoon
 from bot.domain.states import ReservationState, RunState, move_reservation
 from bot.protocol.messages import StopReason
-from bot.services import audit, hosts, outbox, runs, stopping, waiting
+from bot.services import audit, hosts, outbox, runs, stopping, waiting, waitlist
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
@@ -136,5 +136,7 @@ OF_RESERVATIONS: Mapping[TimerKind, Callable[[Tx, ReservationRow], None]] = {
 OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.HOST_LOST: hosts.look_for_lost,
     TimerKind.SERVE_WAITING: waiting.serve,
+    TimerKind.WAIT_OFFER_ENDS: waitlist.end_offer,
+    TimerKind.WAIT_EXPIRES: waitlist.expire,
 }
 """The work of all other timers, by the number of their subject."""

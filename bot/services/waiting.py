@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bot.services import queue, waitlist
 from bot.services.transaction import Tx
+from bot.store.claims import take_turns
 
 
 def serve(tx: Tx, _subject: int = 0) -> None:
-    """Give what is free to those who wait. Idempotent."""
-    del tx
+    """Give what is free to those who wait: the waitlist first, then the queue. Idempotent."""
+    take_turns(tx.session)
+    waitlist.offer_what_is_free(tx)
+    queue.dispatch(tx)
