@@ -36,9 +36,14 @@ def status(tx: Tx) -> Status:
                 name=host.name,
                 online=host.online,
                 simulated=any(gpu.simulated for gpu in present),
+                drained=host.drained_at is not None,
                 last_seen_at=host.last_seen_at,
                 gpus=tuple(
-                    GpuStatus(gpu_on_host(gpu), *holdings.get(gpu.id, (None, None)))
+                    GpuStatus(
+                        gpu_on_host(gpu),
+                        *holdings.get(gpu.id, (None, None)),
+                        broken=gpu.broken_at is not None,
+                    )
                     for gpu in present
                 ),
             )
@@ -82,4 +87,5 @@ def booking_form(tx: Tx) -> BookingForm:
         gpu_count=len(gpus),
         largest_host_gpus=max(by_host.values(), default=0),
         run_defaults=tx.defaults.run,
+        gpu_models=tuple(sorted({gpu.model for gpu in gpus})),
     )

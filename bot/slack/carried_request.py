@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.errors import InvalidRunSpec, UnreadableRequest
-from bot.domain.holdings import Alternative
+from bot.domain.holdings import Alternative, AlternativeKind
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec, check_training_spec
@@ -24,14 +24,18 @@ def with_alternative(request: ReserveRequest, alternative: Alternative) -> Reser
     """Return the request moved to an alternative.
 
     Fewer GPUs for a wish that starts now still start now, whenever the button is clicked; any
-    other alternative is exactly the window that was shown.
+    other alternative is exactly the window that was shown.  Other GPUs replace the ones that were
+    asked for, by name or by type.
     """
     fewer_now = request.start is None and alternative.gpu_count < request.gpu_count
+    elsewhere = alternative.kind is AlternativeKind.OTHER_GPUS
+    at_once = request.start is None and (fewer_now or elsewhere)
     return ReserveRequest(
-        length=request.length if fewer_now else alternative.window.length,
+        length=request.length if at_once else alternative.window.length,
         gpu_count=alternative.gpu_count,
-        gpu_names=request.gpu_names,
-        start=None if fewer_now else alternative.window.start,
+        gpu_names=alternative.gpu_names if elsewhere else request.gpu_names,
+        gpu_type=alternative.gpu_type if elsewhere else request.gpu_type,
+        start=None if at_once else alternative.window.start,
         priority=request.priority,
         preemptible=request.preemptible,
         run=request.run,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.errors import BerthError, InvalidGpuCount, InvalidRunSpec, UnreadableRequest
+from bot.domain.gpu_types import known_types, matching_models
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import check_training_spec
@@ -21,8 +22,9 @@ CALLBACK = "reserve_modal"
 TRAIN_ACTION = "reserve.train"
 """The ``action_id`` of the checkbox that shows and hides the fields of a training."""
 
-GPUS, START_NOW, START, LENGTH, PRIORITY, TRAIN, NOTE = (
+GPUS, GPU_TYPE, START_NOW, START, LENGTH, PRIORITY, TRAIN, NOTE = (
     "gpus",
+    "gpu_type",
     "start_now",
     "start",
     "length",
@@ -31,12 +33,14 @@ GPUS, START_NOW, START, LENGTH, PRIORITY, TRAIN, NOTE = (
     "note",
 )
 RUN_FIELDS = ("model", "data", "epochs", "imgsz", "batch")
+ANY_TYPE = "any"
 MOST_OPTIONS = 100
 """https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element"""
 
 _FIELD_OF_ERROR = {
     "invalid_gpu_count": GPUS,
     "unknown_gpu": GPUS,
+    "unknown_gpu_type": GPU_TYPE,
     "no_single_host": GPUS,
     "past_start": START,
     "beyond_horizon": START,
@@ -69,6 +73,7 @@ class FormState:
     train: bool = False
     run_fields: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    gpu_type: str = ""
 
 
 def initial_state(form: BookingForm) -> FormState:
@@ -151,6 +156,7 @@ def read_state(view: Mapping[str, Any]) -> FormState:
             if name in fields
         },
         note=str(fields.get(NOTE, {}).get("value") or ""),
+        gpu_type="" if _option(fields.get(GPU_TYPE)) == ANY_TYPE else _option(fields.get(GPU_TYPE)),
     )
 
 
@@ -176,6 +182,7 @@ def request_from_state(
     return ReserveRequest(
         length=state.length,
         gpu_count=int(state.gpus),
+        gpu_type=state.gpu_type or None,
         start=None if state.start_now else state.start,
         priority=state.priority,
         run=check_training_spec(state.run_fields, form.run_defaults) if wants_run else None,
@@ -248,6 +255,7 @@ def _inputs(form: BookingForm, state: FormState) -> list[Block]:
     length = str(_seconds(state.length or form.slot))
     return [
         _input(GPUS, f"GPUs (1 to {form.gpu_count})", number),
+        *_type_input(form, state),
         _input(START, "Start", picker, optional=True),
         _input(
             START_NOW,
@@ -266,6 +274,17 @@ def _inputs(form: BookingForm, state: FormState) -> list[Block]:
             dispatch_action=True,
         ),
     ]
+
+
+def _type_input(form: BookingForm, state: FormState) -> list[Block]:
+    """Return the menu of kinds of GPUs, none where Berth knows of none."""
+    if not form.gpu_models:
+        return []
+    names = known_types(form.gpu_models)[: MOST_OPTIONS - 1]
+    options = [_choice(ANY_TYPE, "Any type"), *(_choice(name[:150], name) for name in names)]
+    meant = matching_models(state.gpu_type, form.gpu_models)
+    chosen = [name for name in names if meant and matching_models(name, form.gpu_models) == meant]
+    return [_input(GPU_TYPE, "GPU type", _select(options, chosen[0] if chosen else ANY_TYPE))]
 
 
 def _run_inputs(form: BookingForm, state: FormState) -> list[Block]:

@@ -17,7 +17,9 @@ from bot.slack.blocks.text import (
     clip,
     count_text,
     duration_text,
+    safe,
     section,
+    slack_date,
     window_text,
 )
 from bot.slack.carried_request import VALUE_CHARS, request_to_value, with_alternative
@@ -25,7 +27,7 @@ from bot.slack.carried_request import VALUE_CHARS, request_to_value, with_altern
 ALTERNATIVE_ACTION = "reserve.alternative"
 """The ``action_id`` of a button that books what it shows; its value is the whole request."""
 
-MOST_ALTERNATIVES = 5
+MOST_ALTERNATIVES = 6
 FALLBACK_CHARS = 1000
 
 
@@ -56,12 +58,20 @@ def _offers(error: BerthError, request: ReserveRequest, tz: tzinfo) -> Iterator[
         for alternative in error.alternatives[:MOST_ALTERNATIVES]:
             offered = with_alternative(request, alternative)
             fewer = " instead" if alternative.gpu_count < error.wanted_gpus else ""
-            text = f"{count_text(alternative.gpu_count, 'GPU')}{fewer}, {_window(alternative, tz)}"
+            where = f" on {safe(alternative.where, 100)}" if alternative.where else ""
+            number = count_text(alternative.gpu_count, "GPU")
+            text = f"{number}{fewer}{where}, {_window(alternative, tz)}{_finish(alternative, tz)}"
             yield section(text, accessory=_offer("Book this", offered))
 
 
 def _window(alternative: Alternative, tz: tzinfo) -> str:
     return window_text(alternative.window, tz)
+
+
+def _finish(alternative: Alternative, tz: tzinfo) -> str:
+    if alternative.finishes_at is None:
+        return ""
+    return f", done about {slack_date(alternative.finishes_at, tz)}"
 
 
 def _buttons(elements: list[Block | None]) -> Iterator[Block]:
@@ -82,6 +92,7 @@ def _with_length(request: ReserveRequest, length: timedelta) -> ReserveRequest:
         length=length,
         gpu_count=request.gpu_count,
         gpu_names=request.gpu_names,
+        gpu_type=request.gpu_type,
         start=request.start,
         priority=request.priority,
         preemptible=request.preemptible,

@@ -24,7 +24,9 @@ async def reserve(desk: Desk, asked: Asked, rest: str) -> None:
         return
     member, tz = await desk.member(asked)
     form = await desk.run(queries.booking_form)
-    request = parse_reserve(rest, now=form.now, tz=tz, run_defaults=form.run_defaults)
+    request = parse_reserve(
+        rest, now=form.now, tz=tz, run_defaults=form.run_defaults, gpu_models=form.gpu_models
+    )
     request = replace(request, request_key=asked.key)
     outcome = await book(desk, member, request, form.slot)
     await desk.answering.tell(asked, outcome.card)
