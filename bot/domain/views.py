@@ -12,7 +12,7 @@ from bot.domain.offers import OfferState
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress
 from bot.domain.run_spec import TrainingSpec
-from bot.domain.states import ReservationState, RunState
+from bot.domain.states import ReservationKind, ReservationState, RunState
 from bot.domain.time_window import TimeWindow
 
 
@@ -56,6 +56,15 @@ class ApprovalView:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageView:
+    """A question to the holder that is still open; ``question`` is a `UsageQuestion`."""
+
+    check_id: int
+    question: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReservationView:
     """A reservation with its GPUs and its run, as cards and lists show it."""
 
@@ -75,6 +84,11 @@ class ReservationView:
     ended_at: datetime | None = None
     end_reason: str = ""
     approval: ApprovalView | None = None
+    kind: ReservationKind = ReservationKind.WORK
+    usage: UsageView | None = None
+    series_id: int | None = None
+    series_words: str = ""
+    """How people say the rule of its series: “every weekday 20:00”."""
 
     @property
     def gpu_count(self) -> int:
@@ -84,16 +98,17 @@ class ReservationView:
 
 @dataclass(frozen=True, slots=True)
 class GpuStatus:
-    """One GPU now: who holds it, and who holds it next."""
+    """One GPU now: who holds it, and who holds it next. Nothing new goes onto a broken one."""
 
     gpu: GpuOnHost
     holding: Holding | None
     next_holding: Holding | None
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """One host now."""
+    """One host now. Nothing new is booked on one that is ``drained``."""
 
     host_id: int
     name: str
@@ -101,6 +116,7 @@ class HostStatus:
     simulated: bool
     last_seen_at: datetime | None
     gpus: tuple[GpuStatus, ...]
+    drained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +133,13 @@ class Status:
 
     @property
     def free_count(self) -> int:
-        """How many GPUs are on a reachable host and held by nobody."""
-        return sum(gpu.holding is None for host in self.hosts if host.online for gpu in host.gpus)
+        """How many GPUs are in service on a reachable host and held by nobody."""
+        return sum(
+            gpu.holding is None and not gpu.broken
+            for host in self.hosts
+            if host.online and not host.drained
+            for gpu in host.gpus
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ from bot.domain.states import ReservationState
 from bot.services import audit, booking, outbox
 from bot.services.due import TimerKind
 from bot.services.people import member_of
-from bot.services.series_rows import new_row, request_of, rule_of, series_view, zone_of
+from bot.services.series_rows import new_row, request_of, rule_of, zone_of
+from bot.services.series_views import series_view
 from bot.services.transaction import Tx, reads_only
 from bot.store import reservations, series, timers
 from bot.store.claims import take_turns

@@ -8,7 +8,23 @@ from datetime import datetime, timedelta
 from bot.domain.notices import EndsSoon
 from bot.domain.states import ReservationState, RunState, move_reservation
 from bot.protocol.messages import StopReason
-from bot.services import audit, hosts, outbox, runs, stopping, waiting, waitlist
+from bot.services import (
+    approvals,
+    audit,
+    hardware,
+    hosts,
+    maintenance,
+    outages,
+    outbox,
+    runs,
+    series,
+    stopping,
+    swaps,
+    transfers,
+    usage,
+    waiting,
+    waitlist,
+)
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
@@ -49,6 +65,11 @@ def _fire_for_other(tx: Tx, timer: DueTimer, owner: str) -> None:
         hosts.lock(tx, timer.subject_id)
     elif timer.kind in OF_THOSE_WHO_WAIT:
         take_turns(tx.session)
+    elif timer.kind == TimerKind.MAINTENANCE_BEGINS:
+        maintenance.lock_all(tx, timer.subject_id)
+    elif timer.kind == TimerKind.GPU_GONE:
+        take_turns(tx.session)
+        outages.lock_holders(tx, [timer.subject_id])
     if timers.finish(tx.session, timer, owner, tx.now):
         OF_OTHERS[TimerKind(timer.kind)](tx, timer.subject_id)
 
@@ -68,6 +89,9 @@ def next_timer_at(tx: Tx) -> datetime | None:
 def _start(tx: Tx, row: ReservationRow) -> None:
     if ReservationState(row.state) is not ReservationState.BOOKED:
         return
+    if not maintenance.may_start(tx, row):
+        return
+    usage.watch(tx, row)
     row.state = move_reservation(ReservationState.BOOKED, ReservationState.ACTIVE)
     row.version += 1
     audit.record(tx, audit.CLOCKWORK, "reservation.started", ("reservation", row.id))
@@ -123,6 +147,7 @@ OF_THOSE_WHO_WAIT = (
     TimerKind.SERVE_WAITING,
     TimerKind.WAIT_OFFER_ENDS,
     TimerKind.WAIT_EXPIRES,
+    TimerKind.SERIES_EXTENDS,
 )
 """Their work may claim GPUs or give them back, and takes turns with all others that do."""
 
@@ -130,12 +155,20 @@ OF_RESERVATIONS: Mapping[TimerKind, Callable[[Tx, ReservationRow], None]] = {
     TimerKind.RESERVATION_STARTS: _start,
     TimerKind.RUN_STOPS: _stop_run,
     TimerKind.RESERVATION_ENDS: _end,
+    TimerKind.USAGE_LOOKS: usage.look,
+    TimerKind.USAGE_CHECK_EXPIRES: usage.expire,
+    TimerKind.APPROVAL_EXPIRES: approvals.expire,
 }
 """The work of timers whose subject is a reservation: it is locked, and not over."""
 
 OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.HOST_LOST: hosts.look_for_lost,
+    TimerKind.GPU_GONE: hardware.look_for_gone,
+    TimerKind.MAINTENANCE_BEGINS: maintenance.begin,
     TimerKind.SERVE_WAITING: waiting.serve,
+    TimerKind.SERIES_EXTENDS: series.extend,
+    TimerKind.TRANSFER_EXPIRES: transfers.expire,
+    TimerKind.SWAP_EXPIRES: swaps.expire,
     TimerKind.WAIT_OFFER_ENDS: waitlist.end_offer,
     TimerKind.WAIT_EXPIRES: waitlist.expire,
 }

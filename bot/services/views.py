@@ -10,12 +10,15 @@ from bot.domain.limits import rules_from_json
 from bot.domain.offers import OfferState
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress, estimate_progress
+from bot.domain.recurrence import rule_words
 from bot.domain.run_spec import TrainingSpec
-from bot.domain.states import ReservationState, RunState
+from bot.domain.states import ReservationKind, ReservationState, RunState
 from bot.domain.time_window import TimeWindow
-from bot.domain.views import ApprovalView, ReservationView, RunView
-from bot.store import approvals
+from bot.domain.views import ApprovalView, ReservationView, RunView, UsageView
+from bot.services.series_rows import rule_of
+from bot.store import approvals, usage_checks
 from bot.store.claims import gpu_on_host
+from bot.store.offer_tables import SeriesRow
 from bot.store.tables import AttemptRow, CardRow, ReservationRow, RunRow
 
 
@@ -59,7 +62,26 @@ def reservation_view(row: ReservationRow, card: CardRow | None = None) -> Reserv
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         approval=_approval_view(row),
+        kind=ReservationKind(row.kind),
+        usage=_usage_view(row),
+        series_id=row.series_id,
+        series_words=_series_words(row),
     )
+
+
+def _series_words(row: ReservationRow) -> str:
+    session = object_session(row)
+    if session is None or row.series_id is None:
+        return ""
+    return rule_words(rule_of(session.get_one(SeriesRow, row.series_id)))
+
+
+def _usage_view(row: ReservationRow) -> UsageView | None:
+    session = object_session(row)
+    if session is None or row.state != ReservationState.ACTIVE:
+        return None
+    check = usage_checks.open_check(session, row.id)
+    return None if check is None else UsageView(check.id, check.kind, check.expires_at)
 
 
 def _approval_view(row: ReservationRow) -> ApprovalView | None:

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from bot.domain.notices import (
+    ApprovalAsked,
+    ApprovalDecided,
     EndsSoon,
     HostBack,
     HostSilent,
+    JobDispatched,
     Notice,
     ReservationChanged,
     ReservationReleased,
     RunEnded,
     RunStarted,
+    SwapDecided,
+    SwapProposed,
+    TransferDecided,
+    TransferOffered,
+    WaitEnded,
+    WindowOffered,
 )
+from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.states import RunState
 from bot.domain.time_window import TimeWindow
+from bot.slack.blocks import waiting
+from bot.slack.blocks.approval import asked_card, decided_card
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
+from bot.slack.blocks.handovers import handover_message
+from bot.slack.blocks.mine import reserve_button
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_words import cause_words, end_words, log_tail_blocks, metrics_words
+from bot.slack.blocks.series import occurrence_missed
 from bot.slack.blocks.text import (
     Block,
     actions,
@@ -46,26 +63,10 @@ def notice_message(notice: Notice) -> Card:
     Raises:
         TypeError: there are no words for this kind; a test walks all of them.
     """
-    match notice:
-        case RunStarted():
-            return _message(_run_started(notice))
-        case RunEnded():
-            return _run_ended(notice)
-        case ReservationReleased():
-            return _message(_released(notice))
-        case ReservationChanged():
-            return _message(_changed(notice))
-        case EndsSoon():
-            return _message(*_ends_soon(notice), more=(_ends_soon_buttons(notice),))
-        case HostSilent():
-            return _message(_host_silent(notice))
-        case HostBack():
-            host = safe(notice.host_name, 100)
-            return _message(
-                f":electric_plug: {host}, the host of {_number(notice)}, answers again."
-            )
-        case _:
-            raise TypeError(f"no words for notice {notice.kind!r}")
+    write = _WRITERS.get(type(notice))
+    if write is None:
+        raise TypeError(f"no words for notice {notice.kind!r}")
+    return write(notice)
 
 
 def _message(*lines: str, more: tuple[Block, ...] = ()) -> Card:
@@ -150,3 +151,30 @@ def _host_silent(notice: HostSilent) -> str:
         f" {slack_date(notice.last_seen_at)}. The training of {_number(notice)} may well go on;"
         " it is told here when the host is back."
     )
+
+
+def _host_back(notice: HostBack) -> str:
+    host = safe(notice.host_name, 100)
+    return f":electric_plug: {host}, the host of {_number(notice)}, answers again."
+
+
+_WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
+    RunStarted: lambda notice: _message(_run_started(notice)),
+    RunEnded: _run_ended,
+    ReservationReleased: lambda notice: _message(_released(notice)),
+    ReservationChanged: lambda notice: _message(_changed(notice)),
+    EndsSoon: lambda notice: _message(*_ends_soon(notice), more=(_ends_soon_buttons(notice),)),
+    HostSilent: lambda notice: _message(_host_silent(notice)),
+    HostBack: lambda notice: _message(_host_back(notice)),
+    ApprovalAsked: asked_card,
+    TransferOffered: handover_message,
+    TransferDecided: handover_message,
+    SwapProposed: handover_message,
+    SwapDecided: handover_message,
+    WindowOffered: waiting.window_offered,
+    WaitEnded: waiting.wait_ended,
+    JobDispatched: waiting.job_dispatched,
+    OccurrenceMissed: occurrence_missed,
+    ApprovalDecided: lambda notice: decided_card(notice, reserve_button()),
+}
+"""The words for each kind of notice."""
