@@ -1,4 +1,4 @@
-"""Reservations: book, go on, give back."""
+"""Reservations: book and give back; `bot.services.changing` is what lies between."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationState
 from bot.domain.views import ReservationView
 from bot.protocol.messages import StopReason
-from bot.services import audit, due, holding, outbox, placing, stopping
+from bot.services import approvals, audit, holding, outbox, placing, stopping
 from bot.services.changing import extend, lock_to_change
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view
@@ -22,6 +22,9 @@ __all__ = ["cancel", "extend", "reserve"]
 
 def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
     """Book GPUs for a window, all or none, and return the reservation.
+
+    What breaks a rule (`bot.services.limits.judge`) is held, and waits for approval: the
+    reservation that is returned is ``pending`` then.
 
     The window covers the wish in whole slots (see `SlotGrid.cover`).  Asking again with the same
     ``request_key`` returns what was booked the first time and changes nothing.
@@ -42,13 +45,13 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
     calendar = load_calendar(tx.session, window.start, placing.last_end(tx))
     wish = placing.Wish.of(request, calendar)
     gpus = placing.choose(tx, member, wish, window, calendar)
-    row = holding.hold(tx, member, request, window, gpus)
-    due.arm_reservation(tx, row)
+    row = holding.hold(tx, member, request, window, gpus, state=ReservationState.PENDING)
     outbox.show(tx, row)
+    approvals.book_or_ask(tx, member, row)
     audit.record(
         tx,
         audit.by_member(member),
-        "reservation.booked",
+        "reservation.booked" if row.state == ReservationState.BOOKED else "reservation.asked",
         ("reservation", row.id),
         reason=request.note,
         starts_at=row.starts_at,

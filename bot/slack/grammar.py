@@ -31,12 +31,15 @@ SUB_COMMANDS: Mapping[str, str] = {
     "reserve": "reserve",
     "book": "reserve",
     "status": "status",
+    "share": "share",
     "mine": "mine",
     "cancel": "cancel",
     "release": "cancel",
     "extend": "extend",
     "shorten": "shorten",
     "move": "move",
+    "waitlist": "waitlist",
+    "queue": "queue",
     "help": "help",
 }
 """What can be said after ``/gpu``, and which sub-command it means."""

@@ -11,11 +11,14 @@ from bot.slack.blocks.text import actions, context, header, section
 COMMANDS: Mapping[str, str] = {
     "reserve": "opens a form; with words it books in one line (`book` does the same)",
     "status": "who holds which GPU, and until when",
+    "share": "what each team has had and may have, and who would be served first",
     "mine": "your reservations, each with a button to give it back",
     "cancel": "`/gpu cancel R12 demo moved` gives R12 back, with the reason; `release` is the same",
     "extend": "`/gpu extend R12 2h`, or `until fri 9am`; `/gpu extend R12` adds one slot",
     "shorten": "`/gpu shorten R12 until 18:00`, or `1h less`: others get what becomes free",
     "move": "`/gpu move R12 tomorrow 18:00` moves what has not started, as long as before",
+    "waitlist": "your places on the waitlist; `/gpu waitlist join 2 tomorrow 18:00 8h` takes one",
+    "queue": "`/gpu queue 1 45m train` runs it as soon as GPUs are idle; alone it lists the queue",
     "help": "this text",
 }
 """Each sub-command in a few words."""

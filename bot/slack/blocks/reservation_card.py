@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from bot.domain.priority import Priority
 from bot.domain.states import ReservationState, RunState
 from bot.domain.views import ReservationView, RunView
+from bot.slack.blocks.approval import approval_buttons, approval_line
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
 from bot.slack.blocks.run_words import (
@@ -52,10 +53,12 @@ def reservation_card(view: ReservationView, now: datetime) -> Card:
     lines = [
         f"{emoji} *R{view.reservation_id} · {words}* · {_holder(view)}",
         f"{_gpus(view)} · {window_text(view.window)}",
+        *_approval(view),
         *_body(view, now),
     ]
     blocks = [section("\n".join(lines[:MOST_LINES])), *_plot(view)]
-    clicks = [click for click in (_extend(view), _button(view)) if click is not None]
+    given = (*approval_buttons(view), _extend(view), _button(view))
+    clicks = [click for click in given if click is not None]
     if clicks:
         blocks.append(actions(clicks))
     return Card(_fallback(view, words), tuple(blocks))
@@ -120,6 +123,12 @@ def _gpus(view: ReservationView) -> str:
     models = sorted({gpu.model for gpu in view.gpus})
     model = f" ({safe(', '.join(models), 80)})" if models and not view.simulated else ""
     return f"{count_text(view.gpu_count, noun)}{model}: {gpu_list(view.gpus)}"
+
+
+def _approval(view: ReservationView) -> list[str]:
+    """Return the line about its approval, until it starts and there is more to tell."""
+    line = approval_line(view) if view.state in _BEFORE_ANY_RUN else ""
+    return [line] if line else []
 
 
 def _body(view: ReservationView, now: datetime) -> list[str]:
