@@ -29,6 +29,7 @@ class Policy:
     long_reservation: timedelta = timedelta(hours=24)
     approval_within: timedelta = timedelta(hours=4)
     approval_at_least: timedelta = timedelta(minutes=30)
+    handover_within: timedelta = timedelta(hours=4)
     fairness_half_life: timedelta = timedelta(days=7)
     waitlist_offer: timedelta = timedelta(minutes=10)
     longest_wait_for_now: timedelta = timedelta(days=7)
@@ -39,6 +40,7 @@ class Policy:
     idle_after: timedelta = timedelta(minutes=30)
     idle_below_percent: float = 5.0
     usage_answer_within: timedelta = timedelta(minutes=15)
+    outage_answer_within: timedelta = timedelta(minutes=15)
     usage_kept_for: timedelta = timedelta(hours=2)
     reading_good_for: timedelta = timedelta(minutes=1)
     kill_after: timedelta = timedelta(seconds=120)

@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from bot.domain.states import ReservationState, RunState, move_reservation, move_run
 from bot.protocol.messages import AttemptState, EndCause, StopReason
-from bot.services import due
+from bot.services import audit, due, open_offers
 from bot.services.transaction import Tx
 from bot.store.tables import AttemptRow, HostRow, ReservationRow, RunRow
 
@@ -64,6 +64,7 @@ def finish(tx: Tx, row: ReservationRow) -> None:
         row.run.state = move_run(RunState.WAITING, RunState.EXPIRED)
         row.run.ended_at, row.run.end_cause = tx.now, EndCause.EXPIRED
         row.run.end_detail = NEVER_STARTED
+    open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it is over")
     due.disarm_reservation(tx, row)
     due.arm_serve_waiting(tx)
 
