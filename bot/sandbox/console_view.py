@@ -34,6 +34,7 @@ def console_state(state: StandInState, user: str, *, connected: bool) -> Json:
                 "command": command.command,
                 "description": command.description,
                 "usage_hint": command.usage_hint,
+                "should_escape": command.should_escape,
             }
             for command in state.options.commands
         ],

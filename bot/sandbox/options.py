@@ -14,15 +14,25 @@ BOT_ID = "BBERTH"
 
 @dataclass(frozen=True)
 class SlashCommand:
-    """A slash command that the app's manifest would declare."""
+    """A slash command that the app's manifest would declare.
+
+    With ``should_escape`` the console writes ``@bob`` as ``<@U123|bob>``, as Slack does.
+    https://docs.slack.dev/interactivity/implementing-slash-commands#escaping
+    """
 
     command: str
     description: str
     usage_hint: str
+    should_escape: bool = False
 
 
 DEFAULT_COMMANDS = (
-    SlashCommand("/gpu", "Book, watch and release GPUs", "[book | status | mine | release | help]"),
+    SlashCommand(
+        "/gpu",
+        "Book, watch and release GPUs",
+        "[book | status | mine | release | help]",
+        should_escape=True,
+    ),
 )
 
 

@@ -22,6 +22,15 @@ export function asMessage(text, ctx) {
       channels.has(name) ? `${lead}<#${channels.get(name)}|${name}>` : all);
 }
 
+/** A command's text as Slack sends it where the command asks for escaping: names come with ids. */
+export function asCommand(text, ctx, command) {
+  if (!command?.should_escape) return text;
+  return asMessage(text, ctx).replace(/<@(U[A-Z0-9]+)>/g, (all, id) => {
+    const name = ctx.users[id]?.name;
+    return name ? `<@${id}|${name}>` : all;
+  });
+}
+
 function startingWith(items, word) {
   const fits = ({ insert }) => insert.toLowerCase().startsWith(word.toLowerCase());
   return items.filter(fits).slice(0, MOST_SUGGESTIONS);

@@ -1,7 +1,7 @@
 // The console: who acts, which place is open, and keeping what is drawn in step with the stand-in.
 
 import { ChangeStream, getState, loadOptions, openHome, say, sendAction } from "./api.js";
-import { Composer, asMessage } from "./composer.js";
+import { Composer, asCommand, asMessage } from "./composer.js";
 import { el } from "./dom.js";
 import { MessageList, inChannel, inThread } from "./messages.js";
 import { ModalStack } from "./modal.js";
@@ -161,7 +161,9 @@ class Console {
       this.notices.error(`${command} is not supported in threads. Sorry!`);
       return;
     }
-    const body = { user: this.#user, channel, text: command ? text : asMessage(text, this.#ctx()) };
+    const known = this.#state.commands?.find((one) => one.command === command);
+    const sent = command ? asCommand(text, this.#ctx(), known) : asMessage(text, this.#ctx());
+    const body = { user: this.#user, channel, text: sent };
     if (threadTs) body.thread_ts = threadTs;
     await this.notices.track(say(body), command ?? "Sending");
     await this.refresh();
