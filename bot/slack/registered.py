@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.slack.asked import Asked
+from bot.slack.blocks import waiting
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
 from bot.slack.blocks.mine import OPEN_ACTION
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.desk import Desk
+from bot.slack.inbound import click_waiting
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
 from bot.slack.inbound.gpu_command import COMMAND, gpu
@@ -35,6 +37,12 @@ ACTIONS: Mapping[str, Work] = {
     TRAIN_ACTION: toggle_training,
     ALTERNATIVE_ACTION: take_alternative,
     CANCEL_ACTION: click_cancel,
+    waiting.JOIN_ACTION: click_waiting.join_waitlist,
+    waiting.LEAVE_ACTION: click_waiting.leave_waitlist,
+    waiting.ACCEPT_ACTION: click_waiting.accept_window,
+    waiting.DECLINE_ACTION: click_waiting.decline_window,
+    waiting.QUEUE_ACTION: click_waiting.join_queue,
+    waiting.DEQUEUE_ACTION: click_waiting.leave_queue,
     EXTEND_ACTION: click_change,
     MOVE_ACTION: click_change,
 }

@@ -114,12 +114,13 @@ def _past_start(error: errors.PastStart, words: Words) -> Sentence:
     )
 
 
-def _too_short(error: errors.TooShort, _words: Words) -> Sentence:
+def _too_short(error: errors.TooShort, words: Words) -> Sentence:
     slot = duration_text(error.slot)
     return Sentence(
-        f"{duration_text(error.wanted)} is less than one slot of {slot}; jobs that short are for"
-        " the queue, which comes with a later release.",
-        f"Book one slot of {slot} now and release it as soon as you are done.",
+        f"{duration_text(error.wanted)} is less than one slot of {slot}; trainings that short are"
+        " for the queue, which runs them as soon as GPUs are idle.",
+        f"Queue it with {words.literal('`/gpu queue 1 45m train`')}, or book one slot of {slot} and"
+        " release it as soon as you are done.",
     )
 
 

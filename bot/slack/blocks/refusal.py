@@ -22,6 +22,7 @@ from bot.slack.blocks.text import (
     slack_date,
     window_text,
 )
+from bot.slack.blocks.waiting import join_button, queue_button
 from bot.slack.carried_request import VALUE_CHARS, request_to_value, with_alternative
 
 ALTERNATIVE_ACTION = "reserve.alternative"
@@ -53,7 +54,7 @@ def _offers(error: BerthError, request: ReserveRequest, tz: tzinfo) -> Iterator[
     if isinstance(error, TooShort):
         whole = _with_length(request, error.slot)
         label = f"Book one slot of {duration_text(error.slot)}"
-        yield from _buttons([_offer(label, whole)])
+        yield from _buttons([_offer(label, whole), queue_button(request)])
     elif isinstance(error, WindowTaken):
         for alternative in error.alternatives[:MOST_ALTERNATIVES]:
             offered = with_alternative(request, alternative)
@@ -62,6 +63,7 @@ def _offers(error: BerthError, request: ReserveRequest, tz: tzinfo) -> Iterator[
             number = count_text(alternative.gpu_count, "GPU")
             text = f"{number}{fewer}{where}, {_window(alternative, tz)}{_finish(alternative, tz)}"
             yield section(text, accessory=_offer("Book this", offered))
+        yield from _buttons([join_button(request)])
 
 
 def _window(alternative: Alternative, tz: tzinfo) -> str:

@@ -13,6 +13,7 @@ from bot.slack.inbound.help_command import show_help
 from bot.slack.inbound.mine_command import show_mine
 from bot.slack.inbound.reserve_command import reserve
 from bot.slack.inbound.status_command import show_short_status, show_status
+from bot.slack.inbound.waitlist_command import show_or_join_queue, show_or_join_waitlist
 
 COMMAND = "/gpu"
 
@@ -27,6 +28,8 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "extend": extend,
     "shorten": shorten,
     "move": move,
+    "waitlist": show_or_join_waitlist,
+    "queue": show_or_join_queue,
     "help": show_help,
 }
 
