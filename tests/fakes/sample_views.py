@@ -11,6 +11,7 @@ from bot.domain.notices import (
     EndsSoon,
     HostBack,
     HostSilent,
+    JobDispatched,
     Notice,
     ReservationChanged,
     ReservationReleased,
@@ -20,6 +21,8 @@ from bot.domain.notices import (
     SwapProposed,
     TransferDecided,
     TransferOffered,
+    WaitEnded,
+    WindowOffered,
 )
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress
@@ -108,7 +111,19 @@ def sample_notices() -> tuple[Notice, ...]:
         HostSilent(12, "host1", START),
         HostBack(12, "host1"),
         *handover_notices(),
+        *waiting_notices(),
         *series_notices(),
+    )
+
+
+def waiting_notices() -> tuple[Notice, ...]:
+    """Return what those who wait are told."""
+    gpus, window = ("gpu0@host1", "gpu1@<host>"), (WINDOW.start, WINDOW.end)
+    return (
+        WindowOffered(12, 7, gpus, *window, START + timedelta(minutes=10), trains=True),
+        *(WaitEnded(12, 7, why, 2, *window) for why in ("silence", "begun")),
+        WaitEnded(12, 7, "long", 1),
+        JobDispatched(12, 8, gpus, WINDOW.end),
     )
 
 
