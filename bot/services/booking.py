@@ -10,7 +10,7 @@ from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationState
 from bot.domain.views import ReservationView
 from bot.protocol.messages import StopReason
-from bot.services import approvals, audit, holding, outbox, placing, stopping
+from bot.services import approvals, audit, holding, outbox, placing, roles, stopping
 from bot.services.changing import extend, lock_to_change
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view
@@ -30,6 +30,7 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
     ``request_key`` returns what was booked the first time and changes nothing.
 
     Raises:
+        NotPermitted: viewers may not book.
         InvalidGpuCount: none, or more than there are.
         UnknownGpu: a GPU was named that does not exist.
         PastStart, TooShort, TooLong, BeyondHorizon: the window breaks a limit.
@@ -41,6 +42,7 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
     earlier = _booked_before(tx, member, request.request_key)
     if earlier is not None:
         return reservation_view(earlier)
+    roles.require_may_book(member)
     window = placing.window_of(tx, request)
     calendar = load_calendar(tx.session, window.start, placing.last_end(tx))
     wish = placing.Wish.of(request, calendar)

@@ -40,6 +40,11 @@ SUB_COMMANDS: Mapping[str, str] = {
     "move": "move",
     "waitlist": "waitlist",
     "queue": "queue",
+    "teams": "teams",
+    "team": "team",
+    "role": "role",
+    "member": "member",
+    "hosts": "hosts",
     "help": "help",
 }
 """What can be said after ``/gpu``, and which sub-command it means."""

@@ -19,6 +19,11 @@ COMMANDS: Mapping[str, str] = {
     "move": "`/gpu move R12 tomorrow 18:00` moves what has not started, as long as before",
     "waitlist": "your places on the waitlist; `/gpu waitlist join 2 tomorrow 18:00 8h` takes one",
     "queue": "`/gpu queue 1 45m train` runs it as soon as GPUs are idle; alone it lists the queue",
+    "teams": "all teams: people, channel, limits",
+    "team": "admins: `/gpu team create vision channel=#vision`, `set vision gpus=8`, `sync vision`",
+    "role": "admins: `/gpu role @bob lead`; `viewer`, `member`, `lead` or `admin`",
+    "member": "admins and leads: `/gpu member @bob vision` brings Bob into a team",
+    "hosts": "every host: whether it answers, its GPUs, its agent",
     "help": "this text",
 }
 """Each sub-command in a few words."""

@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from bot.slack.asked import Asked
 from bot.slack.desk import Desk
 from bot.slack.grammar import parse_command, unescape
+from bot.slack.inbound.admin_hosts import show_hosts
+from bot.slack.inbound.admin_people import move_member, role
+from bot.slack.inbound.admin_teams import show_teams, team
 from bot.slack.inbound.cancel_command import cancel
 from bot.slack.inbound.change_commands import extend, move, shorten
 from bot.slack.inbound.help_command import show_help
@@ -30,6 +33,11 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "move": move,
     "waitlist": show_or_join_waitlist,
     "queue": show_or_join_queue,
+    "teams": show_teams,
+    "team": team,
+    "role": role,
+    "member": move_member,
+    "hosts": show_hosts,
     "help": show_help,
 }
 
