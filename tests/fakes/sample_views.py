@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.holdings import GpuOnHost
+from bot.domain.limits import Rule, RuleKind, rules_to_texts
 from bot.domain.notices import (
+    ApprovalAsked,
+    ApprovalDecided,
     EndsSoon,
     HostBack,
     HostSilent,
@@ -24,6 +27,14 @@ from bot.domain.notices import (
     WaitEnded,
     WindowOffered,
 )
+from bot.domain.outage_notices import (
+    CancelledByOutage,
+    CutShort,
+    GpuTrouble,
+    MovedToOtherGpus,
+    NeedsNewWindow,
+    OutageOver,
+)
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress
 from bot.domain.requests import ReserveRequest, request_to_json
@@ -31,6 +42,7 @@ from bot.domain.run_spec import TrainingSpec
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.states import ReservationState, RunState
 from bot.domain.time_window import TimeWindow
+from bot.domain.usage_notices import UsageAsked, UsageReleased, UsageSeen
 from bot.domain.views import ReservationView, RunView
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -110,20 +122,50 @@ def sample_notices() -> tuple[Notice, ...]:
         EndsSoon(12, "U0ALICE", 60, ends_at, ends_at + timedelta(minutes=95)),
         HostSilent(12, "host1", START),
         HostBack(12, "host1"),
+        *_outage_notices(),
+        UsageAsked(
+            12, 3, "U0ALICE", "idle", START, ends_at, ("gpu0@host1",), 7200.0, (START.isoformat(),)
+        ),
+        UsageAsked(12, 3, "U0ALICE", "no_show", START, ends_at, ("gpu0@host1",)),
+        UsageReleased(12, "U0ALICE", "no_show", START, ("gpu0@host1",)),
+        UsageSeen(12, "U0ALICE"),
+        *approval_notices(),
         *handover_notices(),
-        *waiting_notices(),
         *series_notices(),
+        *waiting_notices(),
     )
 
 
-def waiting_notices() -> tuple[Notice, ...]:
-    """Return what those who wait are told."""
-    gpus, window = ("gpu0@host1", "gpu1@<host>"), (WINDOW.start, WINDOW.end)
+def approval_notices() -> tuple[Notice, ...]:
+    """Return what is said of requests for approval, on a card and in a channel of their own."""
+    window = (WINDOW.start, WINDOW.end)
+    rules = rules_to_texts([Rule(RuleKind.PRIORITY), Rule(RuleKind.GPU_HOURS, 48, 40, START)])
     return (
-        WindowOffered(12, 7, gpus, *window, START + timedelta(minutes=10), trains=True),
-        *(WaitEnded(12, 7, why, 2, *window) for why in ("silence", "begun")),
-        WaitEnded(12, 7, "long", 1),
-        JobDispatched(12, 8, gpus, WINDOW.end),
+        *(
+            ApprovalAsked(
+                12,
+                3,
+                "U0ALICE",
+                "vision",
+                4,
+                *window,
+                WINDOW.start,
+                rules,
+                approvers,
+                "<!channel>",
+                with_buttons=with_buttons,
+            )
+            for with_buttons in (False, True)
+            for approvers in ((), ("U0BOB",))
+        ),
+        *(
+            ApprovalDecided(12, "U0ALICE", state, by, reason, *window, 4)
+            for state, by, reason in (
+                ("accepted", "U0BOB", ""),
+                ("declined", "U0BOB", "<!channel> demo week"),
+                ("expired", "", ""),
+            )
+        ),
     )
 
 
@@ -154,4 +196,31 @@ def series_notices() -> tuple[Notice, ...]:
             12, 3, rule, *window, "window_taken", ("U0BOB", "U0EVE"), ("R4", "R5"), request
         ),
         OccurrenceMissed(12, 3, rule, *window, "over_quota"),
+    )
+
+
+def waiting_notices() -> tuple[Notice, ...]:
+    """Return what those who wait are told."""
+    gpus, window = ("gpu0@host1", "gpu1@<host>"), (WINDOW.start, WINDOW.end)
+    return (
+        WindowOffered(12, 7, gpus, *window, START + timedelta(minutes=10), trains=True),
+        *(WaitEnded(12, 7, why, 2, *window) for why in ("silence", "begun")),
+        WaitEnded(12, 7, "long", 1),
+        JobDispatched(12, 8, gpus, WINDOW.end),
+    )
+
+
+def _outage_notices() -> tuple[Notice, ...]:
+    """What holders are told when GPUs go out of service, with foreign words in it."""
+    old, new, why = ("gpu0@host1",), ("gpu1@host1",), "new driver <!channel> *now*"
+    end, later = WINDOW.end, (WINDOW.end.isoformat(),)
+    return (
+        MovedToOtherGpus(12, "U0ALICE", "maintenance", why, old, new, START),
+        NeedsNewWindow(12, "U0ALICE", "maintenance", why, old, START, end, START, later),
+        NeedsNewWindow(12, "U0ALICE", "broken", "", old, START, end, end),
+        CutShort(12, "U0ALICE", why, old, end, end - timedelta(hours=1)),
+        CancelledByOutage(12, "U0ALICE", "broken", why, old, START),
+        GpuTrouble(12, "U0ALICE", why, old),
+        OutageOver(12, "U0ALICE", "maintenance", START),
+        OutageOver(12, "U0ALICE", "broken", START),
     )
