@@ -16,7 +16,8 @@ from bot.domain.notice_base import Notice
 class UsageAsked(Notice):
     """Are the GPUs still needed? Silence until ``expires_at`` releases them.
 
-    ``ends`` are the slot boundaries at which they could be released instead, in ISO format.
+    ``ends`` are the slot boundaries at which they could be released instead, in ISO format;
+    ``time_zone`` is the holder's.
     """
 
     kind: ClassVar[str] = "usage_asked"
@@ -28,6 +29,7 @@ class UsageAsked(Notice):
     gpu_names: tuple[str, ...]
     kept_for_s: float | None = None
     ends: tuple[str, ...] = ()
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

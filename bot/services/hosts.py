@@ -17,7 +17,7 @@ from bot.protocol.messages import (
     ReportResponse,
 )
 from bot.protocol.version import OLDEST_COMPATIBLE_VERSION, PROTOCOL_VERSION, is_compatible
-from bot.services import audit, due, outbox, runs
+from bot.services import audit, due, gpu_use, outbox, runs
 from bot.services.transaction import Tx, reads_only
 from bot.store import reservations
 from bot.store.tables import AttemptRow, GpuRow, HostRow
@@ -85,6 +85,8 @@ def _take_inventory(tx: Tx, host: HostRow, inventory: tuple[GpuInventory, ...]) 
         )
     }
     for uuid, row in known.items():
+        if row.present and uuid not in reported:
+            due.arm_gpu_gone(tx, row.id)
         row.present = uuid in reported
     for uuid, gpu in reported.items():
         fields = {
@@ -151,6 +153,7 @@ def take_report(tx: Tx, report: Report) -> ReportResponse:
     if host is None:
         raise UnknownHost(report.host_id)
     _seen(tx, host)
+    gpu_use.take_readings(tx, host, report)
     receipts = tuple(runs.take_observation(tx, host.id, seen) for seen in report.observations)
     tx.session.flush()
     tx.session.refresh(host)

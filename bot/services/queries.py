@@ -63,6 +63,18 @@ def mine(tx: Tx, member: Member) -> tuple[ReservationView, ...]:
 
 
 @reads_only
+def everybodys(tx: Tx, limit: int) -> tuple[ReservationView, ...]:
+    """Return everybody's reservations that are not over, by start, at most ``limit``."""
+    rows = tx.session.scalars(
+        select(ReservationRow)
+        .where(ReservationRow.state.in_(OPEN_STATES))
+        .order_by(ReservationRow.starts_at, ReservationRow.id)
+        .limit(limit)
+    ).all()
+    return tuple(reservation_view(row, tx.session.get(CardRow, row.id)) for row in rows)
+
+
+@reads_only
 def reservation(tx: Tx, reservation_id: int) -> ReservationView:
     """Return one reservation.
 

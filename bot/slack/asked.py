@@ -79,10 +79,16 @@ def asked_by_interaction(body: Payload) -> Asked:
         trigger_id=body.get("trigger_id"),
         response_url=body.get("response_url"),
         action_id=str(actions[0].get("action_id") or ""),
-        value=str(actions[0].get("value") or ""),
+        value=_value(actions[0]),
         message_ts=container.get("message_ts"),
         view=view,
     )
+
+
+def _value(action: Payload) -> str:
+    """Return what a button or the chosen option of a menu carries."""
+    chosen: Payload = action.get("selected_option") or {}
+    return str(action.get("value") or chosen.get("value") or "")
 
 
 def asked_by_event(body: Payload) -> Asked:

@@ -25,15 +25,18 @@ from bot.domain.notices import (
     WaitEnded,
     WindowOffered,
 )
+from bot.domain.outage_notices import OUTAGE_NOTICES
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.states import RunState
 from bot.domain.time_window import TimeWindow
+from bot.domain.usage_notices import USAGE_NOTICES
 from bot.slack.blocks import waiting
 from bot.slack.blocks.approval import asked_card, decided_card
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
 from bot.slack.blocks.handovers import handover_message
 from bot.slack.blocks.mine import reserve_button
+from bot.slack.blocks.outage_words import outage_message
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_words import cause_words, end_words, log_tail_blocks, metrics_words
 from bot.slack.blocks.series import occurrence_missed
@@ -53,6 +56,7 @@ from bot.slack.blocks.text import (
     slack_time,
     window_text,
 )
+from bot.slack.blocks.usage_words import usage_message
 
 FALLBACK_CHARS = 1000
 
@@ -176,5 +180,7 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     JobDispatched: waiting.job_dispatched,
     OccurrenceMissed: occurrence_missed,
     ApprovalDecided: lambda notice: decided_card(notice, reserve_button()),
+    **dict.fromkeys(OUTAGE_NOTICES, outage_message),
+    **dict.fromkeys(USAGE_NOTICES, usage_message),
 }
 """The words for each kind of notice."""

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.priority import Priority
-from bot.domain.states import ReservationState, RunState
+from bot.domain.states import ReservationKind, ReservationState, RunState
 from bot.domain.views import ReservationView, RunView
 from bot.slack.blocks.approval import approval_buttons, approval_line
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
+from bot.slack.blocks.handovers import transfer_button
 from bot.slack.blocks.run_words import (
     cause_words,
     end_words,
@@ -23,6 +24,7 @@ from bot.slack.blocks.run_words import (
     progress_bar,
     spec_words,
 )
+from bot.slack.blocks.series_mark import series_mark
 from bot.slack.blocks.text import (
     Block,
     actions,
@@ -39,6 +41,7 @@ from bot.slack.blocks.text import (
     slack_date,
     window_text,
 )
+from bot.slack.blocks.usage_buttons import usage_buttons, usage_line
 
 CANCEL_ACTION = "reservation.cancel"
 """The ``action_id`` of every button that gives a reservation up; its value is the number."""
@@ -52,12 +55,19 @@ def reservation_card(view: ReservationView, now: datetime) -> Card:
     emoji, words = _headline(view)
     lines = [
         f"{emoji} *R{view.reservation_id} · {words}* · {_holder(view)}",
-        f"{_gpus(view)} · {window_text(view.window)}",
+        f"{_gpus(view)} · {window_text(view.window)}{series_mark(view)}",
         *_approval(view),
+        *([usage_line(view)] if usage_line(view) else []),
         *_body(view, now),
     ]
     blocks = [section("\n".join(lines[:MOST_LINES])), *_plot(view)]
-    given = (*approval_buttons(view), _extend(view), _button(view))
+    given = (
+        *approval_buttons(view),
+        *usage_buttons(view),
+        _extend(view),
+        _transfer(view),
+        _button(view),
+    )
     clicks = [click for click in given if click is not None]
     if clicks:
         blocks.append(actions(clicks))
@@ -72,9 +82,19 @@ _BEFORE_ANY_RUN: Mapping[ReservationState, tuple[str, str]] = {
 }
 
 
+_OF_MAINTENANCE: Mapping[ReservationState, tuple[str, str]] = {
+    ReservationState.BOOKED: (":construction:", "maintenance planned"),
+    ReservationState.ACTIVE: (":construction:", "under maintenance"),
+    ReservationState.CANCELLED: (":heavy_minus_sign:", "maintenance called off"),
+    ReservationState.ENDED: (":white_check_mark:", "maintenance over"),
+}
+
+
 def _headline(view: ReservationView) -> tuple[str, str]:
-    if view.state in _BEFORE_ANY_RUN:
-        return _BEFORE_ANY_RUN[view.state]
+    for_work = view.kind is not ReservationKind.MAINTENANCE
+    known = _BEFORE_ANY_RUN if for_work else _OF_MAINTENANCE
+    if view.state in known:
+        return known[view.state]
     if view.state is ReservationState.RELEASING:
         stopping = view.run is not None and not view.run.state.is_over
         words = "stopping, saving a checkpoint" if stopping else "being released"
@@ -238,13 +258,23 @@ def _plot(view: ReservationView) -> list[Block]:
     return [file_image(run.plot_file_id, alt_text)]
 
 
-def _extend(view: ReservationView) -> Block | None:
-    """Return the button that lets a reservation go on, while there is something to go on with."""
+def _goes_on(view: ReservationView) -> bool:
+    """Tell whether there is something to go on with, or to hand over."""
     if view.state not in (ReservationState.BOOKED, ReservationState.ACTIVE):
-        return None
-    if view.run is not None and view.run.state is RunState.STOPPING:
+        return False
+    return view.run is None or view.run.state is not RunState.STOPPING
+
+
+def _extend(view: ReservationView) -> Block | None:
+    if not _goes_on(view):
         return None
     return extend_button(view.reservation_id, view.window.end, view.gpu_count)
+
+
+def _transfer(view: ReservationView) -> Block | None:
+    if not _goes_on(view) or view.kind is ReservationKind.MAINTENANCE:
+        return None
+    return transfer_button(view)
 
 
 def _button(view: ReservationView) -> Block | None:

@@ -72,7 +72,7 @@ def host_blocks(status: Status, tz: tzinfo) -> Iterator[Block]:
 
 
 def _host_text(host: HostStatus, status: Status, tz: tzinfo) -> str:
-    free = sum(gpu.holding is None for gpu in host.gpus)
+    free = sum(gpu.holding is None and not gpu.broken for gpu in host.gpus) * (not host.drained)
     kind = "simulated GPU" if host.simulated else "GPU"
     title = f"*{safe(host.name, 100)}* · {free} of {count_text(len(host.gpus), kind)} free"
     if not host.online:
@@ -80,15 +80,18 @@ def _host_text(host: HostStatus, status: Status, tz: tzinfo) -> str:
         if host.last_seen_at is not None:
             seen = f" for {duration_text(status.now - host.last_seen_at)}"
         title = f":warning: *{safe(host.name, 100)}* · not answering{seen}"
+    if host.drained:
+        title += " · :construction: drained, nothing new is booked here"
     lines = [title]
-    for (holding, following), gpus in groupby(host.gpus, key=_holdings):
+    for (holding, following, broken), gpus in groupby(host.gpus, key=_holdings):
         names = ", ".join(f"gpu{gpu.gpu.index}" for gpu in gpus)
-        lines.append(f"• {names}: {_held(holding, following, tz)}")
+        state = f"{_held(holding, following, tz)}{' · :no_entry_sign: broken' if broken else ''}"
+        lines.append(f"• {names}: {state}")
     return clip("\n".join(lines), 2900)
 
 
-def _holdings(gpu: GpuStatus) -> tuple[Holding | None, Holding | None]:
-    return gpu.holding, gpu.next_holding
+def _holdings(gpu: GpuStatus) -> tuple[Holding | None, Holding | None, bool]:
+    return gpu.holding, gpu.next_holding, gpu.broken
 
 
 def _held(holding: Holding | None, following: Holding | None, tz: tzinfo) -> str:

@@ -30,6 +30,7 @@ HOLDING = Holding(12, "U0BOB", "Bob", "vision", 3, WINDOW)
 NASTY = "<!channel> `*_~ @here\n> <@U0EVE> &amp; " + "🎉" * 3000
 
 VALUES: dict[str, Any] = {
+    "what": "drain a host",
     "word": NASTY,
     "nearest": "reserve",
     "text": NASTY,
