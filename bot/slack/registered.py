@@ -8,22 +8,28 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.slack.asked import Asked
-from bot.slack.blocks import waiting
+from bot.slack.blocks import handover_modals, handovers, waiting
+from bot.slack.blocks.approval import APPROVE_ACTION, DECLINE_ACTION, DECLINE_CALLBACK
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
 from bot.slack.blocks.mine import OPEN_ACTION
+from bot.slack.blocks.outage_words import MOVE_ACTION as MAINTENANCE_MOVE_ACTION
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
+from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.desk import Desk
-from bot.slack.inbound import click_waiting
+from bot.slack.inbound import answer_offer, click_waiting, submit_handover
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
+from bot.slack.inbound.click_usage import choose_end, click_keep, click_release
+from bot.slack.inbound.decide_approval import click_approve, click_decline, submit_decline
 from bot.slack.inbound.gpu_command import COMMAND, gpu
 from bot.slack.inbound.home_opened import EVENT, home_opened
 from bot.slack.inbound.open_form import SHORTCUT, open_form
 from bot.slack.inbound.submit_form import Submitted, submit_form
 from bot.slack.inbound.take_alternative import take_alternative
 from bot.slack.inbound.toggle_training import toggle_training
+from bot.slack.inbound.transfer_command import click_transfer
 
 Work = Callable[[Desk, Asked], Awaitable[None]]
 """What is done after the acknowledgement."""
@@ -45,7 +51,25 @@ ACTIONS: Mapping[str, Work] = {
     waiting.DEQUEUE_ACTION: click_waiting.leave_queue,
     EXTEND_ACTION: click_change,
     MOVE_ACTION: click_change,
+    handovers.TRANSFER_OPEN_ACTION: click_transfer,
+    handovers.TRANSFER_ACCEPT_ACTION: answer_offer.accept_transfer,
+    handovers.TRANSFER_DECLINE_ACTION: answer_offer.decline_transfer,
+    handovers.TRANSFER_WITHDRAW_ACTION: answer_offer.withdraw_transfer,
+    handovers.SWAP_ACCEPT_ACTION: answer_offer.accept_swap,
+    handovers.SWAP_DECLINE_ACTION: answer_offer.decline_swap,
+    handovers.SWAP_WITHDRAW_ACTION: answer_offer.withdraw_swap,
+    APPROVE_ACTION: click_approve,
+    DECLINE_ACTION: click_decline,
+    KEEP_ACTION: click_keep,
+    RELEASE_ACTION: click_release,
+    RELEASE_AT_ACTION: choose_end,
+    MAINTENANCE_MOVE_ACTION: click_change,
 }
 SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
 EVENTS: Mapping[str, Work] = {EVENT: home_opened}
-VIEWS: Mapping[str, Submission] = {CALLBACK: submit_form}
+VIEWS: Mapping[str, Submission] = {
+    CALLBACK: submit_form,
+    DECLINE_CALLBACK: submit_decline,
+    handover_modals.TRANSFER_CALLBACK: submit_handover.submit_transfer,
+    handover_modals.DECLINE_CALLBACK: submit_handover.submit_decline,
+}

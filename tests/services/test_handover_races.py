@@ -4,9 +4,11 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from bot.domain.errors import BerthError
 from bot.domain.offers import OfferState
@@ -119,10 +121,10 @@ def test_accepting_while_it_is_taken_back_has_one_outcome(
         number = book(berth, alice)
         offered = berth.run(transfers.offer, alice, number, bob).transfer_id
         rivals: dict[str, Callable[[], object]] = {
-            "cancel": lambda number=number: berth.run(booking.cancel, alice, number, ""),
-            "withdraw": lambda offered=offered: berth.run(transfers.withdraw, alice, offered),
-            "decline": lambda offered=offered: berth.run(transfers.decline, bob, offered),
-            "offer": lambda number=number: berth.run(transfers.offer, alice, number, carol),
+            "cancel": partial(berth.run, booking.cancel, alice, number, ""),
+            "withdraw": partial(berth.run, transfers.withdraw, alice, offered),
+            "decline": partial(berth.run, transfers.decline, bob, offered),
+            "offer": partial(berth.run, transfers.offer, alice, number, carol),
         }
 
         def act(
@@ -255,14 +257,17 @@ def test_after_any_sequence_everything_is_whole_and_no_run_has_noticed(berth: Us
     after = berth.database.read(lambda s: s.scalars(select(AttemptRow)).all())
     assert [(a.id, a.state, a.fence) for a in after] == [(a.id, a.state, a.fence) for a in before]
     for kind in (TransferRow, SwapRow):
-        rows = berth.database.read(lambda s, kind=kind: s.scalars(select(kind)).all())
-        states = Counter(row.state for row in rows)
+        states = Counter(berth.database.read(partial(states_of, kind)))
         assert count(berth, f"{kind.__tablename__[:-1]}.accepted") in (
             states["accepted"],
             2 * states["accepted"],
         )
 
 
-def claim_shapes(session: object) -> list[tuple[object, ...]]:
-    rows = session.scalars(select(ClaimRow).order_by(ClaimRow.id))  # type: ignore[attr-defined] # a Session
+def states_of(kind: type[TransferRow] | type[SwapRow], session: Session) -> list[str]:
+    return list(session.scalars(select(kind.state)))
+
+
+def claim_shapes(session: Session) -> list[tuple[object, ...]]:
+    rows = session.scalars(select(ClaimRow).order_by(ClaimRow.id))
     return [(row.id, row.gpu_id, row.starts_at, row.ends_at, row.live) for row in rows]

@@ -14,9 +14,20 @@ from bot.slack.inbound.cancel_command import cancel
 from bot.slack.inbound.change_commands import extend, move, shorten
 from bot.slack.inbound.help_command import show_help
 from bot.slack.inbound.mine_command import show_mine
+from bot.slack.inbound.outage_commands import (
+    broken,
+    drain,
+    repaired,
+    show_or_plan_maintenance,
+    undrain,
+)
 from bot.slack.inbound.reserve_command import reserve
+from bot.slack.inbound.share_command import show_share
 from bot.slack.inbound.status_command import show_short_status, show_status
+from bot.slack.inbound.swap_command import swap
+from bot.slack.inbound.transfer_command import transfer
 from bot.slack.inbound.waitlist_command import show_or_join_queue, show_or_join_waitlist
+from bot.slack.mentions import without_markup
 
 COMMAND = "/gpu"
 
@@ -26,13 +37,21 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "": show_short_status,
     "reserve": reserve,
     "status": show_status,
+    "share": show_share,
     "mine": show_mine,
     "cancel": cancel,
     "extend": extend,
     "shorten": shorten,
     "move": move,
+    "transfer": transfer,
+    "swap": swap,
     "waitlist": show_or_join_waitlist,
     "queue": show_or_join_queue,
+    "maintenance": show_or_plan_maintenance,
+    "drain": drain,
+    "undrain": undrain,
+    "broken": broken,
+    "repaired": repaired,
     "teams": show_teams,
     "team": team,
     "role": role,
@@ -40,6 +59,10 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "hosts": show_hosts,
     "help": show_help,
 }
+
+
+TAKES_PEOPLE = frozenset({"transfer"})
+"""Those that read mentions; in the words of all others people are called by their names."""
 
 
 async def gpu(desk: Desk, asked: Asked) -> None:
@@ -50,4 +73,6 @@ async def gpu(desk: Desk, asked: Asked) -> None:
         BerthError: whatever the sub-command raises.
     """
     name, rest = parse_command(unescape(asked.text))
+    if name not in TAKES_PEOPLE:
+        _, rest = parse_command(unescape(without_markup(asked.text)))
     await SUB_COMMANDS[name](desk, asked, rest)

@@ -22,8 +22,9 @@ from bot.domain.views import ReservationView
 from bot.protocol.messages import EndCause
 from bot.sandbox.block_kit_rules import MESSAGE_TEXT_IN_BLOCKS_MAX, message_problems, text_in_blocks
 from bot.slack.blocks.card import Card, card_hash
-from bot.slack.blocks.notices import notice_message
 from bot.slack.blocks.change_buttons import EXTEND_ACTION
+from bot.slack.blocks.handovers import TRANSFER_OPEN_ACTION
+from bot.slack.blocks.notices import notice_message
 from bot.slack.blocks.reservation_card import CANCEL_ACTION, MOST_LINES, reservation_card
 from bot.slack.blocks.run_words import CAUSE_WORDS, END_WORDS
 from tests.fakes.sample_views import (
@@ -280,6 +281,7 @@ def test_a_button_is_there_only_while_it_does_something(scene: Scene) -> None:
     goes_on = scene.view.state in (ReservationState.BOOKED, ReservationState.ACTIVE)
     stops = scene.view.run is not None and scene.view.run.state is RunState.STOPPING
     assert (EXTEND_ACTION in {each["action_id"] for each in more}) is (goes_on and not stops)
+    assert (TRANSFER_OPEN_ACTION in {each["action_id"] for each in more}) is (goes_on and not stops)
     buttons = [button for button in buttons if button not in more]
     assert [button["text"]["text"] for button in buttons] == (
         [scene.button] if scene.button else []
