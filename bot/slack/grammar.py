@@ -23,6 +23,7 @@ from bot.domain.errors import (
 )
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec
+from bot.slack.doubts import Understood
 from bot.slack.reading import GPU_START, NOTE_CHARS, Reading
 from bot.slack.times import MomentReader
 from bot.slack.tokens import WORD_CHARS, clip_word, tokens_of
@@ -35,6 +36,8 @@ SUB_COMMANDS: Mapping[str, str] = {
     "mine": "mine",
     "cancel": "cancel",
     "release": "cancel",
+    "series": "series",
+    "recurring": "series",
     "extend": "extend",
     "shorten": "shorten",
     "move": "move",
@@ -136,3 +139,20 @@ def parse_reserve(
     """
     reading = Reading(MomentReader(now, tz), tokens_of(text), tuple(gpu_models))
     return reading.request(text, run_defaults)
+
+
+def read_reserve(
+    text: str,
+    *,
+    now: datetime,
+    tz: ZoneInfo,
+    run_defaults: TrainingSpec,
+    gpu_models: Sequence[str] = (),
+) -> Understood:
+    """Read a booking as `parse_reserve` does, and tell what of it may be meant otherwise.
+
+    Raises:
+        UnreadableTime, UnreadableRequest, InvalidRunSpec: see `parse_reserve`.
+    """
+    reading = Reading(MomentReader(now, tz), tokens_of(text), tuple(gpu_models))
+    return reading.understood(reading.request(text, run_defaults))

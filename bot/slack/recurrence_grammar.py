@@ -8,7 +8,7 @@ is shown before anything is booked.  Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from bot.domain.recurrence import (
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec
 from bot.slack.grammar import parse_reserve
+from bot.slack.reading import NOTE_CHARS
 from bot.slack.times import MomentReader, read_clock, read_length
 from bot.slack.tokens import Token, clip_word, tokens_of
 
@@ -46,6 +47,7 @@ _UNTIL = frozenset({"until", "till", "to", "-", "\u2013", "\u2014"})
 _FROM = frozenset({"from", "starting", "start", "beginning"})
 _TIMES = re.compile(r"(\d{1,4})x?\Z")
 _TIMES_WORD = re.compile(r"times?[.,]?\Z", re.IGNORECASE)
+_SERIES = re.compile(r"[Ss](\d{1,9})\Z")
 _WEEKS_WORD = re.compile(r"weeks?[.,]?\Z", re.IGNORECASE)
 
 
@@ -62,7 +64,12 @@ class SeriesWish:
 
 
 def parse_series(
-    text: str, *, now: datetime, tz: ZoneInfo, run_defaults: TrainingSpec
+    text: str,
+    *,
+    now: datetime,
+    tz: ZoneInfo,
+    run_defaults: TrainingSpec,
+    gpu_models: Sequence[str] = (),
 ) -> SeriesWish | None:
     """Read a booking that recurs, or return None if the line asks for a single one.
 
@@ -71,33 +78,54 @@ def parse_series(
         now: the current instant.
         tz: the writer's own zone, whose wall time the series keeps.
         run_defaults: what a training gets where nothing is said.
+        gpu_models: the models of GPUs that there are, which may be asked for by name.
 
     Raises:
         UnreadableTime: a word should be a time or a length and is neither.
         UnreadableRequest: something is missing, said twice, or fits nowhere.
         InvalidRunSpec: the training's arguments have faults.
     """
+
+    def single(line: str) -> ReserveRequest:
+        return parse_reserve(line, now=now, tz=tz, run_defaults=run_defaults, gpu_models=gpu_models)
+
     words = tokens_of(text)
     at = next((i for i, w in enumerate(words) if not w.quoted and w.text.lower() == "every"), None)
     if at is None:
         return None
     found = _days(words[at + 1 :])
     if found is None:
-        _refuse_unless_in_a_note(text, words[at:], now, tz, run_defaults)
+        _refuse_unless_in_a_note(text, words[at:], single)
         return None
     days, used = found
     rest = [*words[:at], *words[at + 1 + used :]]
-    return _Reading(now, tz, run_defaults, days, rest).wish()
+    return _Reading(now, tz, single, days, rest).wish()
 
 
 def _refuse_unless_in_a_note(
-    text: str, words: Sequence[Token], now: datetime, tz: ZoneInfo, run_defaults: TrainingSpec
+    text: str, words: Sequence[Token], single: Callable[[str], ReserveRequest]
 ) -> None:
     try:
-        parse_reserve(text, now=now, tz=tz, run_defaults=run_defaults)
+        single(text)
     except BerthError as error:
         said = " ".join(word.text for word in words[:2])
         raise UnreadableRequest(clip_word(said), _DAYS) from error
+
+
+def parse_cancel_series(text: str) -> tuple[int, str] | None:
+    """Read ``S3 the reason``; None if the first word is no number of a series.
+
+    Raises:
+        UnreadableRequest: the reason is too long.
+    """
+    word, _, reason = text.strip().partition(" ")
+    match = _SERIES.match(word.rstrip(",.:"))
+    if match is None:
+        return None
+    reason = reason.strip()
+    if len(reason) > NOTE_CHARS:
+        raise UnreadableRequest(clip_word(reason), f"a reason of at most {NOTE_CHARS} characters")
+    return int(match[1]), reason
 
 
 def _days(words: Sequence[Token]) -> tuple[frozenset[str], int] | None:
@@ -142,11 +170,11 @@ class _Reading:
         self,
         now: datetime,
         tz: ZoneInfo,
-        run_defaults: TrainingSpec,
+        single: Callable[[str], ReserveRequest],
         days: frozenset[str],
         words: Sequence[Token],
     ) -> None:
-        self._now, self._tz, self._run_defaults = now, tz, run_defaults
+        self._now, self._tz, self._single = now, tz, single
         self._days, self._words = days, list(words)
         self._today = now.astimezone(tz).date()
         self._doubts: list[str] = []
@@ -259,9 +287,7 @@ class _Reading:
         words = [_written(word) for word in self._words]
         words.insert(clock_at, first.isoformat())
         try:
-            return parse_reserve(
-                " ".join(words), now=self._now, tz=self._tz, run_defaults=self._run_defaults
-            )
+            return self._single(" ".join(words))
         except UnreadableRequest as error:
             said = error.text.replace(f"{first.isoformat()} ", "every … ")
             raise UnreadableRequest(said, error.wanted) from error

@@ -16,16 +16,26 @@ from bot.slack.blocks.mine import OPEN_ACTION
 from bot.slack.blocks.outage_words import MOVE_ACTION as MAINTENANCE_MOVE_ACTION
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
+from bot.slack.blocks.series import CANCEL_ACTION as CANCEL_SERIES_ACTION
+from bot.slack.blocks.series import CONFIRM_ACTION, DISMISS_ACTION, SKIP_ACTION
+from bot.slack.blocks.understood import CHANGE_ACTION, CONFIRM_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.desk import Desk
 from bot.slack.inbound import answer_offer, click_waiting, submit_handover
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
 from bot.slack.inbound.click_usage import choose_end, click_keep, click_release
+from bot.slack.inbound.confirm_request import change_request, confirm_request
 from bot.slack.inbound.decide_approval import click_approve, click_decline, submit_decline
 from bot.slack.inbound.gpu_command import COMMAND, gpu
 from bot.slack.inbound.home_opened import EVENT, home_opened
 from bot.slack.inbound.open_form import SHORTCUT, open_form
+from bot.slack.inbound.series import (
+    click_cancel_series,
+    confirm_series,
+    dismiss_series,
+    skip_next,
+)
 from bot.slack.inbound.submit_form import Submitted, submit_form
 from bot.slack.inbound.take_alternative import take_alternative
 from bot.slack.inbound.toggle_training import toggle_training
@@ -42,6 +52,8 @@ ACTIONS: Mapping[str, Work] = {
     OPEN_ACTION: open_form,
     TRAIN_ACTION: toggle_training,
     ALTERNATIVE_ACTION: take_alternative,
+    CONFIRM_ACTION: confirm_request,
+    CHANGE_ACTION: change_request,
     CANCEL_ACTION: click_cancel,
     waiting.JOIN_ACTION: click_waiting.join_waitlist,
     waiting.LEAVE_ACTION: click_waiting.leave_waitlist,
@@ -58,6 +70,10 @@ ACTIONS: Mapping[str, Work] = {
     handovers.SWAP_ACCEPT_ACTION: answer_offer.accept_swap,
     handovers.SWAP_DECLINE_ACTION: answer_offer.decline_swap,
     handovers.SWAP_WITHDRAW_ACTION: answer_offer.withdraw_swap,
+    CONFIRM_ACTION: confirm_series,
+    DISMISS_ACTION: dismiss_series,
+    SKIP_ACTION: skip_next,
+    CANCEL_SERIES_ACTION: click_cancel_series,
     APPROVE_ACTION: click_approve,
     DECLINE_ACTION: click_decline,
     KEEP_ACTION: click_keep,

@@ -17,17 +17,19 @@ from bot.domain.views import BookingForm
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.text import Block, divider, duration_text, plain, section
 from bot.slack.reading import NOTE_CHARS
+from bot.slack.repeat_choice import CHOICES, ONCE
 
 CALLBACK = "reserve_modal"
 TRAIN_ACTION = "reserve.train"
 """The ``action_id`` of the checkbox that shows and hides the fields of a training."""
 
-GPUS, GPU_TYPE, START_NOW, START, LENGTH, PRIORITY, TRAIN, NOTE = (
+GPUS, GPU_TYPE, START_NOW, START, LENGTH, REPEAT, PRIORITY, TRAIN, NOTE = (
     "gpus",
     "gpu_type",
     "start_now",
     "start",
     "length",
+    "repeat",
     "priority",
     "train",
     "note",
@@ -74,6 +76,7 @@ class FormState:
     run_fields: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     gpu_type: str = ""
+    repeat: str = ONCE
 
 
 def initial_state(form: BookingForm) -> FormState:
@@ -157,6 +160,7 @@ def read_state(view: Mapping[str, Any]) -> FormState:
         },
         note=str(fields.get(NOTE, {}).get("value") or ""),
         gpu_type="" if _option(fields.get(GPU_TYPE)) == ANY_TYPE else _option(fields.get(GPU_TYPE)),
+        repeat=_option(fields.get(REPEAT)) or ONCE,
     )
 
 
@@ -252,6 +256,7 @@ def _inputs(form: BookingForm, state: FormState) -> list[Block]:
         picker["initial_date_time"] = int(state.start.timestamp())
     lengths = [_choice(str(_seconds(one)), duration_text(one)) for one in lengths_of(form)]
     priorities = [_choice(priority.value, words) for priority, words in _PRIORITIES.items()]
+    repeats = [_choice(choice, words) for choice, words in CHOICES.items()]
     length = str(_seconds(state.length or form.slot))
     return [
         _input(GPUS, f"GPUs (1 to {form.gpu_count})", number),
@@ -264,6 +269,7 @@ def _inputs(form: BookingForm, state: FormState) -> list[Block]:
             optional=True,
         ),
         _input(LENGTH, "Length", _select(lengths, length)),
+        _input(REPEAT, "Repeat", _select(repeats, state.repeat), optional=True),
         _input(PRIORITY, "Priority", _select(priorities, state.priority.value)),
         _input(
             TRAIN,

@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "share": "what each team has had and may have, and who would be served first",
     "mine": "your reservations, each with a button to give it back",
     "cancel": "`/gpu cancel R12 demo moved` gives R12 back, with the reason; `release` is the same",
+    "series": "what you have booked to repeat, with buttons to skip the next or cancel all",
     "extend": "`/gpu extend R12 2h`, or `until fri 9am`; `/gpu extend R12` adds one slot",
     "shorten": "`/gpu shorten R12 until 18:00`, or `1h less`: others get what becomes free",
     "move": "`/gpu move R12 tomorrow 18:00` moves what has not started, as long as before",
@@ -44,11 +45,13 @@ EXAMPLES = (
 )
 """One-line bookings; a test reads every one of them."""
 
+SERIES_EXAMPLE = "/gpu reserve 2 every weekday 20:00 12h until 2026-12-31"
+
 
 def help_card() -> Card:
     """Return the help."""
     commands = "\n".join(f"• `/gpu {name}`: {does}" for name, does in COMMANDS.items())
-    examples = "\n".join(f"`{example}`" for example in EXAMPLES)
+    examples = "\n".join(f"`{example}`" for example in (*EXAMPLES, SERIES_EXAMPLE))
     rules = (
         "Times are in your own time zone as Slack knows it. In any order: how many GPUs or which, "
         "when, how long or `until` when, `p0` to `p2`, `preemptible` or `protected`; a model, "

@@ -10,6 +10,7 @@ from bot.domain.views import ReservationView
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_words import spec_words
+from bot.slack.blocks.series_mark import series_mark
 from bot.slack.blocks.text import (
     Block,
     Style,
@@ -89,7 +90,7 @@ def _lines(view: ReservationView, tz: tzinfo) -> str:
     lines = [
         f"*R{view.reservation_id}* · {state} · {view.priority.value.upper()}",
         f"{count_text(view.gpu_count, 'GPU')}: {gpu_list(view.gpus)}",
-        window_text(view.window, tz),
+        window_text(view.window, tz) + series_mark(view),
     ]
     if view.run is not None:
         lines.append(_run_line(view))

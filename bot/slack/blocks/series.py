@@ -134,7 +134,8 @@ def occurrence_missed(notice: OccurrenceMissed) -> Card:
     why = f"taken: {', '.join(holders[:5])}" if holders else safe(notice.code, 60).replace("_", " ")
     text = (
         f":warning: *{safe(notice.rule, 100)} (S{notice.series_id}) has a gap:*"
-        f" {window_text(window)} could not be booked, {why}."
+        f" {window_text(window)} could not be booked, {why}. R{notice.reservation_id} is the last"
+        " that is booked."
     )
     click = _join(notice.request)
     more = [actions([click])] if click is not None else []

@@ -1,4 +1,4 @@
-"""``/gpu cancel [R12 [reason]]``."""
+"""``/gpu cancel [R12 [reason]]``, or a series: ``S3``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from bot.slack.desk import Desk
 from bot.slack.grammar import parse_cancel
 from bot.slack.inbound.home_opened import refresh_home
 from bot.slack.inbound.mine_command import show_mine
+from bot.slack.inbound.series import cancel_series
+from bot.slack.recurrence_grammar import parse_cancel_series
 
 
 async def cancel(desk: Desk, asked: Asked, rest: str) -> None:
-    """Give a reservation back; without a number, list what can be given back.
+    """Give a reservation back, or end a series; without a number, list what can be given back.
 
     Raises:
         UnknownReservation, NotTheHolder, ReservationOver: told where the person stands.
     """
+    of_series = parse_cancel_series(rest)
+    if of_series is not None:
+        await cancel_series(desk, asked, *of_series)
+        return
     wish = parse_cancel(rest)
     if wish.reservation_id is None:
         await show_mine(desk, asked)

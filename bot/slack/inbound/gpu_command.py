@@ -22,6 +22,7 @@ from bot.slack.inbound.outage_commands import (
     undrain,
 )
 from bot.slack.inbound.reserve_command import reserve
+from bot.slack.inbound.series import show_series
 from bot.slack.inbound.share_command import show_share
 from bot.slack.inbound.status_command import show_short_status, show_status
 from bot.slack.inbound.swap_command import swap
@@ -40,6 +41,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "share": show_share,
     "mine": show_mine,
     "cancel": cancel,
+    "series": show_series,
     "extend": extend,
     "shorten": shorten,
     "move": move,

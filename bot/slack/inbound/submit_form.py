@@ -25,6 +25,9 @@ from bot.slack.blocks.refusal import refusal_card
 from bot.slack.blocks.text import Block
 from bot.slack.desk import Desk
 from bot.slack.inbound.book import BookingOutcome, book
+from bot.slack.inbound.series import book_series
+from bot.slack.repeat_choice import rule_of_choice
+from bot.slack.times import zone
 
 FIELD_CHARS = 1000
 
@@ -59,9 +62,18 @@ async def submit_form(desk: Desk, asked: Asked) -> Submitted:
 
 async def _book(desk: Desk, member: Member, form: BookingForm, asked: Asked) -> BookingOutcome:
     try:
-        request = request_from_state(read_state(asked.view), form, request_key=asked.key)
+        state = read_state(asked.view)
+        request = request_from_state(state, form, request_key=asked.key)
     except BerthError as error:
         return BookingOutcome(refusal_card(error, ZoneInfo(member.time_zone)), error)
+    rule = rule_of_choice(
+        state.repeat,
+        start=request.start or form.now,
+        length=request.length,
+        tz=zone(member.time_zone),
+    )
+    if rule is not None:
+        return await book_series(desk, member, rule, request)
     return await book(desk, member, request, form.slot)
 
 
