@@ -2,7 +2,8 @@
 
 Change ``attempts`` with `want` and `unwant`; read ``epochs``, ``ends``, ``artifacts`` and
 ``history``.  `cut` closes the server as a broken network would, `mend` opens it again on the
-same port.  ``status`` answers every request with that status instead.
+same port.  ``status`` answers every request with that status instead, and ``refused``
+counts them.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class FakeControlPlane:
         self.history: list[str] = []
         self.stale: set[int] = set()
         self.status: int | None = None
+        self.refused = 0
         self.artifact_status: int | None = None
         self.forgets = True
         self.answers_version = 1
@@ -90,6 +92,7 @@ class FakeControlPlane:
     @web.middleware
     async def _check(self, request: web.Request, handler: object) -> web.StreamResponse:
         if self.status is not None:
+            self.refused += 1
             return web.Response(status=self.status)
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return web.Response(status=401)
