@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.errors import InvalidRunSpec, UnreadableRequest, UnreadableTime
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import MODEL_NAME, RELATIVE_PATH, TrainingSpec, check_training_spec
+from bot.slack.doubts import Doubt, Understood, doubt_about
 from bot.slack.gpu_type_words import read_count_and_type, read_type
 from bot.slack.times import (
     LEADS,
@@ -58,6 +59,7 @@ class Reading:
     gpu_names: tuple[str, ...] = ()
     start: datetime | None = None
     starts_now: bool = False
+    start_words: tuple[str, ...] = ()
     length: timedelta | None = None
     end_words: tuple[str, ...] | None = None
     priority: Priority | None = None
@@ -88,6 +90,38 @@ class Reading:
             run=check_training_spec(self.run_fields, run_defaults) if self.wants_run else None,
             note=self._note(),
         )
+
+    def understood(self, request: ReserveRequest) -> Understood:
+        """Return what was read, with the doubts about its times; call `request` first."""
+        now, tz = self.moments.now, self.moments.tz
+        doubts: list[Doubt] = []
+        others: list[ReserveRequest] = []
+        if request.start is not None:
+            doubt = doubt_about(self.start_words, request.start, now=now, tz=tz)
+            if doubt is not None:
+                doubts.append(doubt)
+                others += self._with_start(request, doubt.other)
+        start = request.start or now
+        if self.end_words is not None and self.end_words[0] not in self.start_words:
+            end = start + request.length
+            doubt = doubt_about(self.end_words, end, now=now, tz=tz, is_end=True)
+            if doubt is not None:
+                doubts.append(doubt)
+                if doubt.other is not None and doubt.other > start:
+                    others.append(replace(request, length=doubt.other - start))
+        if others and request.start is not None and request.start < now <= (others[0].start or now):
+            request, others[0] = others[0], request
+        return Understood(request, tuple(doubts), tuple(others))
+
+    def _with_start(self, request: ReserveRequest, start: datetime | None) -> list[ReserveRequest]:
+        if start is None or request.start is None:
+            return []
+        if self.end_words is None:
+            return [replace(request, start=start)]
+        end = self.moments.read(self.end_words, after=start)
+        if end is None or end[0] <= start:
+            return []
+        return [replace(request, start=start, length=end[0] - start)]
 
     def _step(self, position: int) -> int:
         """Understand the next words and return how many they were."""
@@ -261,6 +295,7 @@ class Reading:
             return 0
         self.starts_now = any(word.lower() in NOW_WORDS for word in words[: found[1]])
         self.start = None if self.starts_now else found[0]
+        self.start_words = tuple(words[: found[1]])
         return found[1]
 
     def _range_before_day(self, words: Sequence[str]) -> tuple[datetime, int] | None:

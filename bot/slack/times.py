@@ -24,7 +24,7 @@ from bot.domain.errors import UnreadableRequest, UnreadableTime
 NOW_WORDS = frozenset({"now", "asap", "immediately"})
 LEADS = frozenset({"at", "on", "from", "starting", "start", "@"})
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_WEEKDAY_WORDS = {
+WEEKDAY_WORDS = {
     short: number
     for number, name in enumerate(_WEEKDAYS)
     for short in {name, name[:3], {"tue": "tues", "thu": "thurs"}.get(name[:3], name[:3])}
@@ -221,7 +221,7 @@ class MomentReader:
         position = day.used
         if words[position : position + 1] in (["at"], ["@"], ["from"]):
             position += 1
-        clock = read_clock(words[position:])
+        clock = read_clock(words[position:]) or _bare_hour(words[position:])
         if clock is None:
             phrase = " ".join(words[: day.used])
             raise UnreadableRequest(phrase, f"a time of day with it, such as `{phrase} 18:00`")
@@ -274,12 +274,12 @@ class MomentReader:
             return _Day(today, 1)
         if first in ("tomorrow", "tmrw"):
             return _Day(today + timedelta(days=1), 1)
-        if first in _WEEKDAY_WORDS:
-            return _Day(_next_weekday(today, _WEEKDAY_WORDS[first]), 1, weekly=True)
+        if first in WEEKDAY_WORDS:
+            return _Day(_next_weekday(today, WEEKDAY_WORDS[first]), 1, weekly=True)
         second = words[1].rstrip(",") if len(words) > 1 else ""
-        if first in ("next", "this") and second in _WEEKDAY_WORDS:
+        if first in ("next", "this") and second in WEEKDAY_WORDS:
             earliest = today + timedelta(days=first == "next")
-            return _Day(_next_weekday(earliest, _WEEKDAY_WORDS[second]), 2, weekly=True)
+            return _Day(_next_weekday(earliest, WEEKDAY_WORDS[second]), 2, weekly=True)
         return self._written_date(first) or self._named_date(words)
 
     def _written_date(self, word: str) -> _Day | None:
@@ -382,3 +382,11 @@ def read_clock(words: Sequence[str]) -> tuple[timedelta, int] | None:
     if minute > 59 or hour * 60 + minute > 24 * 60:
         raise UnreadableTime(f"{match[0]}")
     return timedelta(hours=hour, minutes=minute), used
+
+
+def _bare_hour(words: Sequence[str]) -> tuple[timedelta, int] | None:
+    """Read the ``8`` of ``friday 8``: `bot.slack.doubts` asks what is meant by it."""
+    if not words or not words[0].isdecimal() or len(words[0]) > 2 or int(words[0]) > 23:
+        return None
+    followed = words[1:2] and (words[1] in ("gpu", "gpus", "x") or _MONTH.match(words[1]))
+    return None if followed or read_length(words) else (timedelta(hours=int(words[0])), 1)

@@ -1,0 +1,73 @@
+"""Teams, roles and hosts, as administrators write them in Slack."""
+
+from __future__ import annotations
+
+from bot.services import teams
+from bot.services.transaction import UseCases
+from tests.slack.inbound.office import Office, text_of
+
+
+def people_of(berth: UseCases, name: str) -> list[str]:
+    for team in berth.read(teams.list_teams):
+        if team.name == name:
+            return [one.slack_user_id for one in team.members]
+    return []
+
+
+async def test_a_team_is_made_filled_and_shown(any_office: Office) -> None:
+    office = any_office
+    made = await office.say("/gpu team create vision channel=#vision group=@vision-team gpus=8")
+    assert "*vision* is made" in text_of(made)
+    assert "<#C0VISION>" in text_of(made)
+    assert "at most 8 GPUs at once" in text_of(made)
+    synced = await office.say("/gpu team sync vision")
+    assert "Came: <@U0ALICE>, <@U0BOB>" in text_of(synced)
+    assert people_of(office.berth, "vision") == ["U0ALICE", "U0BOB"]
+    shown = text_of(await office.say("/gpu teams"))
+    assert "*vision*" in shown
+    assert "*everyone*" in shown
+    changed = await office.say("/gpu team set vision gpus=none hours=400 colour=green")
+    assert "400 GPU-hours a week" in text_of(changed)
+    assert "at once" not in text_of(changed)
+
+
+async def test_roles_and_members_by_name_and_by_mention(office: Office) -> None:
+    await office.say("/gpu team create nlp")
+    assert "<@U0BOB> is a *lead*" in text_of(await office.say("/gpu role @bob lead"))
+    moved = text_of(await office.say("/gpu member <@U0CAROL|carol> nlp"))
+    assert "in nlp now" in moved
+    assert people_of(office.berth, "nlp") == ["U0CAROL"]
+    refused = text_of(await office.say("/gpu member @carol nlp", user="U0BOB"))
+    assert "Only admins may move people" in refused
+
+
+async def test_a_viewer_is_told_why_nothing_is_booked(office: Office) -> None:
+    await office.say("/gpu role @bob viewer")
+    refused = text_of(await office.say("/gpu reserve 1 now 2h", user="U0BOB"))
+    assert "Viewers may look, but not book GPUs" in refused
+    assert office.reservations("U0BOB") == ()
+
+
+async def test_what_cannot_be_done_is_said_kindly(office: Office) -> None:
+    for text, says in (
+        ("/gpu role @alice member", "no admin left"),
+        ("/gpu role @nobody lead", "I cannot tell who"),
+        ("/gpu role @bob king", "a person and a role"),
+        ("/gpu member @bob audio", "There is no team “audio”"),
+        ("/gpu team sync everyone", "do not come from a Slack user group"),
+        ("/gpu team create everyone", "already"),
+        ("/gpu team create x channel=#nowhere", "a public channel"),
+        ("/gpu team create x group=@nobody", "a user group of this workspace"),
+        ("/gpu team destroy x", "`create`, `set` or `sync`"),
+    ):
+        answer = text_of(await office.say(text))
+        assert says in answer, text
+        assert "went wrong" not in answer
+    refused = text_of(await office.say("/gpu team create x", user="U0BOB"))
+    assert "Only admins may change teams" in refused
+
+
+async def test_hosts_are_listed(office: Office) -> None:
+    shown = text_of(await office.say("/gpu hosts", user="U0BOB"))
+    assert "*host1* · :large_green_circle: answers" in shown
+    assert "4 GPUs (A100) · agent test" in shown
