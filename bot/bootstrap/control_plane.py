@@ -6,6 +6,7 @@ import asyncio
 import socket
 import uuid
 from dataclasses import dataclass
+from datetime import UTC
 
 import structlog
 import uvicorn
@@ -29,6 +30,8 @@ from bot.services.tokens import Scope
 from bot.services.transaction import Defaults, UseCases
 from bot.slack.answering import Answering
 from bot.slack.app import build_slack_app
+from bot.slack.blocks.error_sentences import sentence
+from bot.slack.blocks.sentence_words import PlainWords
 from bot.slack.http_front_door import slack_events_endpoint
 from bot.slack.outbound.messenger import SlackMessenger
 from bot.slack.outbound.send_budget import SendBudget
@@ -112,7 +115,9 @@ def build(settings: ServeSettings) -> ControlPlane:
     endpoint = None
     if settings.slack_mode == "http" and signing_secret is not None:
         endpoint = slack_events_endpoint(slack_app, signing_secret.get_secret_value(), clock)
-    web_app = build_web_app(run, watch, artifacts, endpoint)
+    web_app = build_web_app(
+        run, watch, artifacts, endpoint, lambda error: str(sentence(error, PlainWords(UTC)))
+    )
     return ControlPlane(
         settings=settings,
         database=database,

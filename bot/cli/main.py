@@ -19,7 +19,7 @@ from bot.domain.errors import BerthError, InvalidSetting, SchemaOutOfDate
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=bot.__doc__
 )
-token_app = typer.Typer(no_args_is_help=True, help="Tokens of agents.")
+token_app = typer.Typer(no_args_is_help=True, help="Tokens of agents and of members' programs.")
 app.add_typer(token_app, name="token")
 complaints = Console(stderr=True, highlight=False)
 answers = Console(highlight=False)
@@ -132,13 +132,22 @@ def demo(
 
 
 @token_app.command("create")
-def create_token(name: Annotated[str, typer.Argument(help="Whose token it is.")]) -> None:
-    """Make a token for an agent; it is shown this once."""
+def create_token(
+    name: Annotated[str, typer.Argument(help="Whose token it is.")],
+    member: Annotated[
+        str | None,
+        typer.Option(help="Slack's id of a member: the token acts as that person over HTTP."),
+    ] = None,
+) -> None:
+    """Make a token for an agent, or for a member's programs; it is shown this once."""
     from bot.bootstrap.operator import operator_use_cases
     from bot.services import tokens
 
     with operator_use_cases() as use_cases:
-        token = use_cases.write(tokens.create_token, name, tokens.Scope.AGENT)
+        if member is None:
+            token = use_cases.write(tokens.create_token, name, tokens.Scope.AGENT)
+        else:
+            token = use_cases.write(tokens.create_member_token, name, member)
     typer.echo(token)
 
 

@@ -1,4 +1,4 @@
-"""Secrets of agents and pipelines: shown once, kept as digests."""
+"""Secrets of agents and of members' programs: shown once, kept as digests."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
-from bot.domain.errors import TokenRefused
+from bot.domain.errors import TokenRefused, UnknownPerson
+from bot.domain.people import Member
 from bot.services import audit
+from bot.services.people import member_of
 from bot.services.transaction import Tx, reads_only
-from bot.store.tables import TokenRow
+from bot.store.tables import MemberRow, TokenRow
 
 PREFIX = "berth_"
 
 
 class Scope(StrEnum):
-    """What a token is good for."""
+    """What a token is good for: to be an agent, or to act as the member whom it names."""
 
     AGENT = "agent"
+    MEMBER = "member"
 
 
 def create_token(tx: Tx, name: str, scope: Scope) -> str:
@@ -29,12 +32,12 @@ def create_token(tx: Tx, name: str, scope: Scope) -> str:
     return token
 
 
-def add_token(tx: Tx, name: str, scope: Scope, token: str) -> None:
+def add_token(tx: Tx, name: str, scope: Scope, token: str, *, member_id: int | None = None) -> None:
     """Accept ``token`` from now on. Idempotent for the same token."""
     digest = _digest(token)
     if tx.session.scalar(select(TokenRow.id).where(TokenRow.sha256 == digest)) is not None:
         return
-    row = TokenRow(name=name, scope=scope, sha256=digest, created_at=tx.now)
+    row = TokenRow(name=name, scope=scope, sha256=digest, member_id=member_id, created_at=tx.now)
     tx.session.add(row)
     tx.session.flush()
     audit.record(
@@ -44,7 +47,22 @@ def add_token(tx: Tx, name: str, scope: Scope, token: str) -> None:
         ("token", row.id),
         name=name,
         scope=scope.value,
+        member_id=member_id,
     )
+
+
+def create_member_token(tx: Tx, name: str, slack_user_id: str) -> str:
+    """Make a token that acts as a member and return it; it cannot be shown again.
+
+    Raises:
+        UnknownPerson: Berth has never met that person: they write `/gpu` once, then it does.
+    """
+    member = tx.session.scalar(select(MemberRow).where(MemberRow.slack_user_id == slack_user_id))
+    if member is None:
+        raise UnknownPerson(slack_user_id)
+    token = PREFIX + secrets.token_urlsafe(32)
+    add_token(tx, name, Scope.MEMBER, token, member_id=member.id)
+    return token
 
 
 def revoke_token(tx: Tx, name: str) -> int:
@@ -68,6 +86,19 @@ def check_token(tx: Tx, token: str, scope: Scope) -> None:
     row = tx.session.scalar(select(TokenRow).where(TokenRow.sha256 == _digest(token)))
     if row is None or row.revoked_at is not None or row.scope != scope:
         raise TokenRefused
+
+
+@reads_only
+def member_of_token(tx: Tx, token: str) -> Member:
+    """Return the member as whom a token acts.
+
+    Raises:
+        TokenRefused: it is unknown, revoked, or made for something else.
+    """
+    row = tx.session.scalar(select(TokenRow).where(TokenRow.sha256 == _digest(token)))
+    if row is None or row.revoked_at is not None or row.scope != Scope.MEMBER or not row.member:
+        raise TokenRefused
+    return member_of(row.member)
 
 
 def _digest(token: str) -> str:

@@ -332,13 +332,15 @@ class AuditEventRow(Base):
 
 
 class TokenRow(Base):
-    """A secret of an agent or a pipeline; only its digest is kept."""
+    """A secret of an agent or of a member's programs; only its digest is kept."""
 
     __tablename__ = "tokens"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     scope: Mapped[str] = mapped_column(String(16))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("members.id"))
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    member: Mapped[MemberRow | None] = relationship()

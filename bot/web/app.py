@@ -11,35 +11,19 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 import bot
-from bot.domain.errors import (
-    ArtifactDamaged,
-    BerthError,
-    Conflict,
-    IncompatibleAgent,
-    InvalidRequest,
-    NotAllowed,
-    NotFound,
-    TokenRefused,
-)
+from bot.domain.errors import BerthError
 from bot.ports.artifact_store import ArtifactStore
 from bot.ports.use_cases import UseCaseRunner
 from bot.services import queries
 from bot.web.agent_api import agent_router
+from bot.web.api.refusals import SentenceOf
+from bot.web.api.routes import PREFIX, api_app
 from bot.web.revision_watch import RevisionWatch
+from bot.web.statuses import status_of
 
 log = structlog.get_logger(__name__)
 
 SlackEndpoint = Callable[[Request], Awaitable[Response]]
-
-_STATUS_OF: tuple[tuple[type[BerthError], HTTPStatus], ...] = (
-    (TokenRefused, HTTPStatus.UNAUTHORIZED),
-    (ArtifactDamaged, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (InvalidRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (NotFound, HTTPStatus.NOT_FOUND),
-    (NotAllowed, HTTPStatus.FORBIDDEN),
-    (IncompatibleAgent, HTTPStatus.UPGRADE_REQUIRED),
-    (Conflict, HTTPStatus.CONFLICT),
-)
 
 
 def build_web_app(
@@ -47,10 +31,20 @@ def build_web_app(
     watch: RevisionWatch,
     store: ArtifactStore,
     slack_endpoint: SlackEndpoint | None = None,
+    sentence_of: SentenceOf = str,
 ) -> FastAPI:
-    """Return the web application; ``slack_endpoint`` takes Slack's requests in HTTP mode."""
+    """Return the web application.
+
+    Args:
+        run: runs use cases.
+        watch: answers the long polls of agents.
+        store: keeps the files of runs.
+        slack_endpoint: takes Slack's requests in HTTP mode.
+        sentence_of: the words for an error, for people who use the API for programs.
+    """
     app = FastAPI(title="Berth", version=bot.__version__, docs_url=None, redoc_url=None)
     app.include_router(agent_router(run, watch, store))
+    app.mount(PREFIX, api_app(run, sentence_of))
     app.add_exception_handler(BerthError, _answer_anticipated)
     app.add_exception_handler(Exception, _answer_unexpected)
     if slack_endpoint is not None:
@@ -71,11 +65,7 @@ def build_web_app(
 async def _answer_anticipated(_request: Request, error: Exception) -> Response:
     if not isinstance(error, BerthError):
         raise error
-    status = next(
-        (status for kind, status in _STATUS_OF if isinstance(error, kind)),
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    )
-    return JSONResponse({"error": error.code, "detail": str(error)}, status_code=status)
+    return JSONResponse({"error": error.code, "detail": str(error)}, status_code=status_of(error))
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:

@@ -107,18 +107,6 @@ def upgrade() -> None:
     )
 
     op.create_table(
-        "tokens",
-        sa.Column("id", ID, nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("scope", sa.String(length=16), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("created_at", INSTANT, nullable=False),
-        sa.Column("last_used_at", INSTANT, nullable=True),
-        sa.Column("revoked_at", INSTANT, nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
-        sa.UniqueConstraint("sha256", name=op.f("uq_tokens_sha256")),
-    )
-    op.create_table(
         "gpus",
         sa.Column("id", ID, nullable=False),
         sa.Column("uuid", sa.String(length=255), nullable=False),
@@ -150,6 +138,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_members_team_id_teams")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_members")),
         sa.UniqueConstraint("slack_user_id", name=op.f("uq_members_slack_user_id")),
+    )
+    op.create_table(
+        "tokens",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("member_id", ID, nullable=True),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("last_used_at", INSTANT, nullable=True),
+        sa.Column("revoked_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["member_id"], ["members.id"], name=op.f("fk_tokens_member_id_members")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
+        sa.UniqueConstraint("sha256", name=op.f("uq_tokens_sha256")),
     )
     op.create_table(
         "series",
@@ -549,10 +553,10 @@ def downgrade() -> None:
     op.drop_table("reservations")
 
     op.drop_table("series")
+    op.drop_table("tokens")
     op.drop_table("members")
 
     op.drop_table("gpus")
-    op.drop_table("tokens")
 
     op.drop_table("timers")
     op.drop_table("teams")

@@ -1,0 +1,243 @@
+"""What programs are answered: the same snapshots that people see, as JSON. Times are in UTC."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from bot.domain.holdings import Alternative, GpuOnHost, Holding
+from bot.domain.views import GpuStatus, ReservationView, RunView, Status
+
+
+class Gpu(BaseModel):
+    """A GPU by the name that people use."""
+
+    name: str
+    host: str
+    index: int
+    model: str
+
+    @classmethod
+    def of(cls, gpu: GpuOnHost) -> Gpu:
+        """Return the answer for a value."""
+        return cls(name=gpu.name, host=gpu.host_name, index=gpu.index, model=gpu.model)
+
+
+class Held(BaseModel):
+    """Who holds how many GPUs, from when to when."""
+
+    reservation_id: int
+    holder_slack_id: str
+    holder_name: str
+    team_name: str
+    gpu_count: int
+    starts_at: datetime
+    ends_at: datetime
+
+    @classmethod
+    def of(cls, holding: Holding) -> Held:
+        """Return the answer for a value."""
+        return cls(
+            reservation_id=holding.reservation_id,
+            holder_slack_id=holding.holder_slack_id,
+            holder_name=holding.holder_name,
+            team_name=holding.team_name,
+            gpu_count=holding.gpu_count,
+            starts_at=holding.window.start,
+            ends_at=holding.window.end,
+        )
+
+
+class GpuNow(Gpu):
+    """A GPU, who holds it now and who holds it next."""
+
+    online: bool
+    held: Held | None
+    next_held: Held | None
+
+    @classmethod
+    def seen(cls, status: GpuStatus, *, online: bool) -> GpuNow:
+        """Return the answer for a value."""
+        holding, following = status.holding, status.next_holding
+        return cls(
+            **Gpu.of(status.gpu).model_dump(),
+            online=online,
+            held=Held.of(holding) if holding else None,
+            next_held=Held.of(following) if following else None,
+        )
+
+
+class HostNow(BaseModel):
+    """A host with its GPUs."""
+
+    name: str
+    online: bool
+    simulated: bool
+    last_seen_at: datetime | None
+    gpus: list[GpuNow]
+
+
+class StatusAnswer(BaseModel):
+    """Everything now."""
+
+    now: datetime
+    gpu_count: int
+    free_count: int
+    hosts: list[HostNow]
+
+    @classmethod
+    def of(cls, status: Status) -> StatusAnswer:
+        """Return the answer for a value."""
+        return cls(
+            now=status.now,
+            gpu_count=status.gpu_count,
+            free_count=status.free_count,
+            hosts=[
+                HostNow(
+                    name=host.name,
+                    online=host.online,
+                    simulated=host.simulated,
+                    last_seen_at=host.last_seen_at,
+                    gpus=[GpuNow.seen(gpu, online=host.online) for gpu in host.gpus],
+                )
+                for host in status.hosts
+            ],
+        )
+
+
+class GpuList(BaseModel):
+    """All GPUs."""
+
+    gpus: list[GpuNow]
+
+    @classmethod
+    def of(cls, status: Status) -> GpuList:
+        """Return the answer for a value."""
+        return cls(gpus=[gpu for host in StatusAnswer.of(status).hosts for gpu in host.gpus])
+
+
+class RunAnswer(BaseModel):
+    """A training: how far it is, or how it ended."""
+
+    run_id: int
+    state: str
+    model: str
+    data: str
+    epoch: int
+    epochs: int
+    losses: dict[str, float | None]
+    metrics: dict[str, float | None]
+    started_at: datetime | None
+    ended_at: datetime | None
+    finishes_at: datetime | None
+    end_cause: str | None
+    end_detail: str
+
+    @classmethod
+    def of(cls, run: RunView) -> RunAnswer:
+        """Return the answer for a value."""
+        return cls(
+            run_id=run.run_id,
+            state=run.state.value,
+            model=run.spec.model,
+            data=run.spec.data,
+            epoch=run.progress.epoch,
+            epochs=run.progress.epochs,
+            losses=_finite(run.losses),
+            metrics=_finite(run.metrics),
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            finishes_at=run.finishes_at,
+            end_cause=run.end_cause,
+            end_detail=run.end_detail,
+        )
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Return the figures with null for what JSON has no number for: a loss that has diverged."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+
+
+class ReservationAnswer(BaseModel):
+    """A reservation with its GPUs and its run; `id` 12 is what people call R12."""
+
+    id: int
+    state: str
+    holder_slack_id: str
+    holder_name: str
+    team_name: str
+    priority: str
+    preemptible: bool
+    gpus: list[Gpu]
+    starts_at: datetime
+    ends_at: datetime
+    note: str
+    simulated: bool
+    run: RunAnswer | None
+    ended_at: datetime | None
+    end_reason: str
+
+    @classmethod
+    def of(cls, view: ReservationView) -> ReservationAnswer:
+        """Return the answer for a value."""
+        return cls(
+            id=view.reservation_id,
+            state=view.state.value,
+            holder_slack_id=view.holder_slack_id,
+            holder_name=view.holder_name,
+            team_name=view.team_name,
+            priority=view.priority.value,
+            preemptible=view.preemptible,
+            gpus=[Gpu.of(gpu) for gpu in view.gpus],
+            starts_at=view.window.start,
+            ends_at=view.window.end,
+            note=view.note,
+            simulated=view.simulated,
+            run=RunAnswer.of(view.run) if view.run else None,
+            ended_at=view.ended_at,
+            end_reason=view.end_reason,
+        )
+
+
+class ReservationList(BaseModel):
+    """Reservations by start."""
+
+    reservations: list[ReservationAnswer]
+
+
+class OtherWindow(BaseModel):
+    """What fits instead; with `reservation_id` that reservation changed, else a new one."""
+
+    kind: str
+    gpu_count: int
+    gpu_type: str | None
+    gpu_names: list[str]
+    starts_at: datetime
+    ends_at: datetime
+    reservation_id: int | None
+
+    @classmethod
+    def of(cls, alternative: Alternative) -> OtherWindow:
+        """Return the answer for a value."""
+        return cls(
+            kind=alternative.kind.value,
+            gpu_count=alternative.gpu_count,
+            gpu_type=alternative.gpu_type,
+            gpu_names=list(alternative.gpu_names),
+            starts_at=alternative.window.start,
+            ends_at=alternative.window.end,
+            reservation_id=alternative.reservation_id,
+        )
+
+
+class ErrorAnswer(BaseModel):
+    """Why not: a stable code, one sentence with the next step, and the numbers in it."""
+
+    error: str
+    sentence: str
+    data: dict[str, object] = {}
+    holdings: list[Held] = []
+    alternatives: list[OtherWindow] = []

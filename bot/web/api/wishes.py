@@ -1,0 +1,129 @@
+"""What programs ask for: checked here for form, by the services for sense."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from bot.domain.priority import Priority
+from bot.domain.requests import ReserveRequest
+from bot.domain.run_spec import TrainingSpec, check_training_spec
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+LONGEST_S = 366 * 24 * 3600
+
+
+def _within_calendar(instant: datetime) -> datetime:
+    """Return the instant in UTC; far from today a calendar cannot reckon any more.
+
+    Raises:
+        ValueError: it is before 2000 or after 2200.
+    """
+    if not EARLIEST <= instant <= LATEST:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return instant.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_calendar)]
+Text = Annotated[str, Field(max_length=300)]
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Argument = bool | int | Number | Annotated[str, Field(max_length=200)]
+
+
+class Wish(BaseModel):
+    """Base of all bodies: an unknown field is an error, so that a typing error does nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunWish(Wish):
+    """A training; what is left out is as the operator has set it."""
+
+    model: Word | None = None
+    data: Word | None = None
+    epochs: int | None = Field(None, ge=1, le=10_000)
+    imgsz: int | None = Field(None, ge=32, le=4096, description="pixels")
+    batch: int | None = Field(None, ge=1, le=4096, description="images")
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    extra: dict[Word, Argument] = Field(
+        default_factory=dict, max_length=32, description="other Ultralytics arguments, by name"
+    )
+
+    def checked(self, defaults: TrainingSpec) -> TrainingSpec:
+        """Return the training.
+
+        Raises:
+            InvalidRunSpec: with every fault, by field.
+        """
+        main = self.model_dump(exclude={"extra"}, exclude_none=True)
+        return check_training_spec({**self.extra, **main}, defaults)
+
+
+class ReservationWish(Wish):
+    """A booking: a length or an end, from a start on or from now."""
+
+    start: Instant | None = Field(None, description="now, when it is left out")
+    end: Instant | None = None
+    length_s: int | None = Field(None, ge=1, le=LONGEST_S)
+    gpu_count: int = Field(1, ge=1, le=10_000)
+    gpu_names: list[Word] = Field(
+        default_factory=list, max_length=1000, description="`gpu3@host2`; wins over `gpu_count`"
+    )
+    gpu_type: Word | None = Field(None, description="such as `a100`; any, when it is left out")
+    priority: Priority = Priority.P2
+    preemptible: bool | None = Field(None, description="what the priority says, when left out")
+    run: RunWish | None = None
+    note: Text = ""
+
+    @model_validator(mode="after")
+    def _length_or_end(self) -> Self:
+        if (self.end is None) == (self.length_s is None):
+            raise ValueError("give either length_s or end")
+        if self.end is not None and self.start is not None and self.end <= self.start:
+            raise ValueError("end must be after start")
+        return self
+
+    def request(
+        self, now: datetime, defaults: TrainingSpec, request_key: str | None
+    ) -> ReserveRequest:
+        """Return the request for the services.
+
+        Raises:
+            InvalidRunSpec: the training has faults.
+        """
+        length = timedelta(seconds=self.length_s or 0)
+        if self.end is not None:
+            length = self.end - (self.start or now)
+        return ReserveRequest(
+            length=length,
+            gpu_count=self.gpu_count,
+            gpu_names=tuple(self.gpu_names),
+            gpu_type=self.gpu_type,
+            start=self.start,
+            priority=self.priority,
+            preemptible=self.preemptible,
+            run=self.run.checked(defaults) if self.run else None,
+            note=self.note,
+            request_key=request_key,
+        )
+
+
+class CancelWish(Wish):
+    """Why it is given back."""
+
+    reason: Text = ""
+
+
+class EndWish(Wish):
+    """A new end."""
+
+    until: Instant
+
+
+class StartWish(Wish):
+    """A new start."""
+
+    start: Instant
