@@ -18,10 +18,9 @@ from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.series import CANCEL_ACTION as CANCEL_SERIES_ACTION
 from bot.slack.blocks.series import CONFIRM_ACTION, DISMISS_ACTION, SKIP_ACTION
-from bot.slack.blocks.understood import CHANGE_ACTION, CONFIRM_ACTION
-from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.blocks.understood import CHANGE_ACTION as CHANGE_REQUEST_ACTION
 from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
+from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.desk import Desk
 from bot.slack.inbound import answer_offer, click_waiting, submit_handover
 from bot.slack.inbound.click_cancel import click_cancel
@@ -29,7 +28,6 @@ from bot.slack.inbound.click_change import click_change
 from bot.slack.inbound.click_usage import choose_end, click_keep, click_release
 from bot.slack.inbound.confirm_request import change_request, confirm_request
 from bot.slack.inbound.decide_approval import click_approve, click_decline, submit_decline
-from bot.slack.inbound.confirm_request import change_request, confirm_request
 from bot.slack.inbound.gpu_command import COMMAND, gpu
 from bot.slack.inbound.home_opened import EVENT, home_opened
 from bot.slack.inbound.open_form import SHORTCUT, open_form
@@ -57,8 +55,6 @@ ACTIONS: Mapping[str, Work] = {
     ALTERNATIVE_ACTION: take_alternative,
     CONFIRM_REQUEST_ACTION: confirm_request,
     CHANGE_REQUEST_ACTION: change_request,
-    CONFIRM_ACTION: confirm_request,
-    CHANGE_ACTION: change_request,
     CANCEL_ACTION: click_cancel,
     waiting.JOIN_ACTION: click_waiting.join_waitlist,
     waiting.LEAVE_ACTION: click_waiting.leave_waitlist,
