@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.domain.errors import BerthError
+from bot.domain.policy import Policy
 from bot.domain.recurrence import EVERY_DAY, Recurrence
 from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationState
@@ -32,7 +34,8 @@ DAYS = 5
 
 @pytest.fixture
 def berth(database: Database) -> UseCases:
-    return use_cases_over(database, NOW)
+    policy = Policy(horizon=16 * DAY, progress_edit_interval=timedelta(0))
+    return replace(use_cases_over(database, NOW), policy=policy)
 
 
 def nightly(hour: int = 20, days: int | None = DAYS) -> Recurrence:
