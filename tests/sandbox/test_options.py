@@ -116,3 +116,12 @@ def test_the_synchronous_bolt_app_works_too() -> None:
                 assert client.ephemerals("U0ALICE")[0]["text"] == "from a thread"
         finally:
             handler.close()  # type: ignore[no-untyped-call]  # untyped in slack_bolt
+
+
+async def test_the_console_learns_which_commands_want_mentions_escaped(
+    http: httpx.AsyncClient, stand_in: SlackStandIn
+) -> None:
+    told = (await http.get("/console/state", params={"user": "U0ALICE"})).json()
+    wanted = {one.command: one.should_escape for one in stand_in.options.commands}
+    assert {one["command"]: one["should_escape"] for one in told["commands"]} == wanted
+    assert wanted["/gpu"], "as app_manifest.yml says"

@@ -63,8 +63,8 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
 }
 
 
-TAKES_PEOPLE = frozenset({"transfer"})
-"""Those that read mentions; in the words of all others people are called by their names."""
+TAKES_PEOPLE = frozenset({"transfer", "team", "role", "member"})
+"""Those that read mentions themselves; in the words of all others people go by their names."""
 
 
 async def gpu(desk: Desk, asked: Asked) -> None:

@@ -110,8 +110,13 @@ async def test_a_reservation_is_offered_and_accepted_in_the_direct_message(
         )
     )
     words = "took *R1* over from <@U0ALICE>"
+    channel = office.slack.state.messages.by_channel["C0GPU"]
     await office.eventually(
-        lambda: any(words in text_of(one) for one in office.client.thread("C0GPU", card["ts"]))
+        lambda: any(
+            words in text_of(one)
+            for one in channel.values()
+            if one.get("thread_ts") == card["ts"] != one["ts"]
+        )
     )
 
 
