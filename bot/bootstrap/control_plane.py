@@ -36,6 +36,7 @@ from bot.slack.http_front_door import slack_events_endpoint
 from bot.slack.outbound.messenger import SlackMessenger
 from bot.slack.outbound.send_budget import SendBudget
 from bot.slack.outbound.slack_calls import outbound_client
+from bot.slack.team_sync import TeamSync
 from bot.store import schema
 from bot.store.artifacts import FsspecArtifactStore
 from bot.store.database import Database, open_engine
@@ -156,10 +157,13 @@ async def serve(settings: ServeSettings) -> None:
     )
     slack = asyncio.create_task(_speak_with_slack(plane))
     slack.add_done_callback(lambda task: _stop_if_failed(task, server))
+    team_sync = TeamSync(plane.slack_client, plane.run)
     plane.clockwork.start()
+    team_sync.start()
     try:
         await server.serve()
     finally:
+        await team_sync.stop()
         await plane.clockwork.stop()
         await plane.watch.close()
         await plane.answering.drain(DRAIN_S)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from slack_sdk.web.async_client import AsyncWebClient
+
 from bot.services import teams
 from bot.services.transaction import UseCases
+from bot.slack.team_sync import TeamSync
 from tests.slack.inbound.office import Office, text_of
+from tests.support.clock import SetClock
 
 
 def people_of(berth: UseCases, name: str) -> list[str]:
@@ -71,3 +75,21 @@ async def test_hosts_are_listed(office: Office) -> None:
     shown = text_of(await office.say("/gpu hosts", user="U0BOB"))
     assert "*host1* · :large_green_circle: answers" in shown
     assert "4 GPUs (A100) · agent test" in shown
+
+
+async def test_groups_are_brought_in_once_a_day(office: Office, clock: SetClock) -> None:
+    await office.say("/gpu team create nlp group=@nlp-team")
+    await office.say("/gpu team create gone group=S0GONE")
+    client = AsyncWebClient(office.slack.options.bot_token, base_url=office.slack.api_url)
+    team_sync = TeamSync(client, office.obstacles)
+    assert await team_sync.sync_due() == 1, "a group that Slack does not know stops no other"
+    assert people_of(office.berth, "nlp") == ["U0CAROL", "U0DAVE"]
+    calls = len(await office.calls("usergroups.users.list"))
+    await team_sync.sync_due()
+    again = await office.calls("usergroups.users.list")
+    assert len(again) == calls + 1, "only the one that did not work is tried again"
+    clock.advance(hours=24)
+    assert await team_sync.sync_due() == 1
+    team_sync.start()
+    await team_sync.stop()
+    await team_sync.stop()
