@@ -46,6 +46,7 @@ _FIELD_OF_ERROR = {
     "no_single_host": GPUS,
     "past_start": START,
     "beyond_horizon": START,
+    "no_occurrence_ahead": START,
     "too_short": LENGTH,
     "too_long": LENGTH,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 
 from bot.domain.recurrence import Missed, Recurrence, WallEnd, rule_words
 from bot.domain.requests import ReserveRequest, request_from_json
@@ -35,6 +35,7 @@ from bot.slack.blocks.text import (
 from bot.slack.blocks.waiting import join_button
 from bot.slack.carried_series import series_to_value
 from bot.slack.recurrence_grammar import SeriesWish
+from bot.slack.times import zone
 
 CONFIRM_ACTION = "series.confirm"
 DISMISS_ACTION = "series.dismiss"
@@ -209,10 +210,9 @@ def _buttons(view: SeriesView) -> Iterator[Block]:
     number = f"S{view.series_id}"
     following = next((one for one in view.upcoming if one.state.is_ahead), None)
     if following is not None:
-        effect = (
-            f"R{following.reservation_id} on {following.window.start.astimezone(UTC):%a %d %b}"
-            " is given back; the series goes on."
-        )
+        day = following.window.start.astimezone(zone(view.rule.time_zone))
+        number_of_next = f"R{following.reservation_id} on {day:%a %d %b}"
+        effect = f"{number_of_next} is given back; the series goes on."
         dialog = confirm_dialog(f"Skip the next of {number}?", effect, "Skip it", "Keep it")
         yield button("Skip next", SKIP_ACTION, str(following.reservation_id), confirm=dialog)
     effect = "Everything that it has ahead is given back. What runs now goes on."
