@@ -18,6 +18,7 @@ from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.series import CANCEL_ACTION as CANCEL_SERIES_ACTION
 from bot.slack.blocks.series import CONFIRM_ACTION, DISMISS_ACTION, SKIP_ACTION
+from bot.slack.blocks.swap_ideas import ASK_ACTION as ASK_SWAP_ACTION
 from bot.slack.blocks.understood import CHANGE_ACTION as CHANGE_REQUEST_ACTION
 from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
@@ -26,6 +27,7 @@ from bot.slack.inbound import answer_offer, click_waiting, submit_handover
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
 from bot.slack.inbound.click_usage import choose_end, click_keep, click_release
+from bot.slack.inbound.ask_swap import ask_swap
 from bot.slack.inbound.confirm_request import change_request, confirm_request
 from bot.slack.inbound.decide_approval import click_approve, click_decline, submit_decline
 from bot.slack.inbound.gpu_command import COMMAND, gpu
@@ -53,6 +55,7 @@ ACTIONS: Mapping[str, Work] = {
     OPEN_ACTION: open_form,
     TRAIN_ACTION: toggle_training,
     ALTERNATIVE_ACTION: take_alternative,
+    ASK_SWAP_ACTION: ask_swap,
     CONFIRM_REQUEST_ACTION: confirm_request,
     CHANGE_REQUEST_ACTION: change_request,
     CANCEL_ACTION: click_cancel,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.errors import BerthError
+from bot.domain.errors import BerthError, WindowTaken
 from bot.domain.people import Member
 from bot.domain.requests import ReserveRequest
-from bot.services import booking
+from bot.services import booking, swap_ideas
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.confirmation import booked_card
 from bot.slack.blocks.refusal import refusal_card
+from bot.slack.blocks.swap_ideas import with_swaps
 from bot.slack.desk import Desk
 from bot.slack.times import zone
 
@@ -32,5 +33,9 @@ async def book(
     try:
         view = await desk.run(booking.reserve, member, request)
     except BerthError as error:
-        return BookingOutcome(refusal_card(error, tz, request), error)
+        card = refusal_card(error, tz, request)
+        if isinstance(error, WindowTaken):
+            found = await desk.run(swap_ideas.ideas, member, request, error.holdings)
+            card = with_swaps(card, found, tz)
+        return BookingOutcome(card, error)
     return BookingOutcome(booked_card(view, request, tz, slot))

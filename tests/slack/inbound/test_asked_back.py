@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from bot.slack.blocks.swap_ideas import ASK_ACTION
 from bot.slack.blocks.understood import CHANGE_ACTION, CONFIRM_ACTION
 from tests.slack.inbound.office import Office, text_of, values_of
 
@@ -55,3 +56,14 @@ async def test_kinds_of_gpus(office: Office) -> None:
     await office.open_form()
     await office.submit({"gpus": "1", "gpu_type": "A100"})
     await office.eventually(lambda: len(office.reservations()) == 3)
+
+
+async def test_a_holder_can_be_asked_to_swap_from_the_refusal(office: Office) -> None:
+    await office.say("/gpu reserve 4 tomorrow 16:00 2h", user="U0BOB")  # 22:00 in Paris
+    await office.say("/gpu reserve 4 wed 09:00 2h")
+    refused = await office.say("/gpu reserve 4 tomorrow 23:00 1h30m")
+    assert values_of(refused, ASK_ACTION) == []
+    refused = await office.say("/gpu reserve 4 2026-11-24T21:00Z 2h")
+    assert "Ask to swap" in text_of(refused)
+    await office.click(refused, ASK_ACTION, values_of(refused, ASK_ACTION)[0])
+    await office.eventually(lambda: "to agree" in text_of(office.ephemerals("U0ALICE")[-1]))
