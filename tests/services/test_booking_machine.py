@@ -57,7 +57,7 @@ EXPECTED = {
     "no_single_host",
     "reservation_over",
     "not_the_holder",
-    "too_short",
+    "end_not_later",
     "too_long",
 }
 OPEN = {ReservationState.BOOKED, ReservationState.ACTIVE, ReservationState.RELEASING}

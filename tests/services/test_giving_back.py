@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.domain.errors import (
+    EndNotLater,
     NotTheHolder,
     ReservationOver,
     TooLong,
-    TooShort,
     UnknownReservation,
     WindowTaken,
 )
@@ -241,7 +241,7 @@ def test_extending_has_its_limits(berth: UseCases, clock: SetClock) -> None:
         assert trail.actions == []
         assert berth.run(queries.reservation, view.reservation_id) == view
 
-    refuse(TooShort, -TWO_HOURS)
+    refuse(EndNotLater, -TWO_HOURS)
     refuse(TooLong, timedelta(days=7))
     next_one = berth.run(
         booking.reserve, bob, ReserveRequest(TWO_HOURS, start=end + TWO_HOURS, gpu_count=1)
