@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def search_in_a_full_month() -> Callable[[], timedelta]:
     """Return an operation that looks through all of the month, since nothing fits anywhere.
 
-    It tells the time of one core: nothing in it waits, and other work on the machine does not count.
+    It tells the time of one core: other work on the machine does not count.
     """
     calendar = _full_calendar()
     window = TimeWindow(NOW, NOW + 4 * SLOT)

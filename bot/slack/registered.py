@@ -24,10 +24,10 @@ from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.desk import Desk
 from bot.slack.inbound import answer_offer, click_waiting, submit_handover
+from bot.slack.inbound.ask_swap import ask_swap
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
 from bot.slack.inbound.click_usage import choose_end, click_keep, click_release
-from bot.slack.inbound.ask_swap import ask_swap
 from bot.slack.inbound.confirm_request import change_request, confirm_request
 from bot.slack.inbound.decide_approval import click_approve, click_decline, submit_decline
 from bot.slack.inbound.gpu_command import COMMAND, gpu
