@@ -47,7 +47,7 @@ def operations() -> int:
     return OPERATIONS
 
 
-OPERATIONS = int(os.environ.get("BERTH_TEST_OPERATIONS", "480"))
+OPERATIONS = int(os.environ.get("BERTH_TEST_OPERATIONS", "320"))
 
 
 @dataclass
