@@ -7,10 +7,10 @@ from sqlalchemy import select
 from bot.domain.notices import ReservationReleased
 from bot.domain.people import Member
 from bot.domain.requests import ReserveRequest
-from bot.domain.states import ReservationState
+from bot.domain.states import ReservationKind, ReservationState
 from bot.domain.views import ReservationView
 from bot.protocol.messages import StopReason
-from bot.services import approvals, audit, holding, outbox, placing, roles, stopping
+from bot.services import approvals, audit, holding, maintenance, outbox, placing, roles, stopping
 from bot.services.changing import extend, lock_to_change
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view
@@ -82,6 +82,8 @@ def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> Reservat
     if state is ReservationState.RELEASING:
         return reservation_view(row)
     row.end_reason = reason
+    if row.kind == ReservationKind.MAINTENANCE:
+        maintenance.called_off(tx, member, row)
     if state.is_ahead:
         holding.give_up(tx, row)
     else:
