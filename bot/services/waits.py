@@ -17,7 +17,7 @@ from bot.domain.requests import ReserveRequest, request_from_json, request_to_js
 from bot.domain.states import IllegalMove
 from bot.domain.time_window import TimeWindow
 from bot.domain.waiting import Waiter, WaitKind, WaitView, ahead_of, by_turn
-from bot.services import audit, fairness
+from bot.services import audit, fairness, roles
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx
 from bot.store import timers
@@ -35,7 +35,12 @@ def take_place(
     window: TimeWindow | None,
     expires_at: datetime | None,
 ) -> WaitRow:
-    """Put a wish at the end of the row; the same wish of the same member has one place only."""
+    """Put a wish at the end of the row; the same wish of the same member has one place only.
+
+    Raises:
+        NotPermitted: viewers may not book, so they need not wait either.
+    """
+    roles.require_may_book(member)
     wish = request_to_json(request)
     for row in rows_in_turn(tx, kind):
         if row.member_id == member.member_id and row.request == wish:

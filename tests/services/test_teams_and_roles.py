@@ -19,7 +19,7 @@ from bot.domain.errors import (
 from bot.domain.people import Role
 from bot.domain.requests import ReserveRequest
 from bot.domain.teams import PALETTE, GroupPerson, TeamChange
-from bot.services import booking, host_list, roles, teams
+from bot.services import booking, host_list, roles, teams, waitlist
 from bot.services.transaction import Tx, UseCases, reads_only
 from bot.store.tables import AuditEventRow
 from tests.support.clock import SetClock
@@ -131,6 +131,9 @@ def test_a_viewer_may_look_but_not_book(berth: UseCases) -> None:
     with pytest.raises(NotPermitted) as caught:
         berth.write(booking.reserve, viewer, ReserveRequest(timedelta(hours=2)))
     assert caught.value.action == "book"
+    berth.write(booking.reserve, alice, ReserveRequest(timedelta(hours=2), gpu_count=4))
+    with pytest.raises(NotPermitted):
+        berth.write(waitlist.join, viewer, ReserveRequest(timedelta(hours=2)))
 
 
 def test_a_user_group_fills_its_team(berth: UseCases, clock: SetClock) -> None:
