@@ -75,8 +75,10 @@ def plan(tx: Tx, member: Member, wish: MaintenanceWish) -> MaintenancePlan:
     cause = Cause(WHY, wish.reason, audit.by_member(member), frozenset(gpu.id for gpu in gpus))
     in_the_way = outages.lock_holders(tx, cause.gpu_ids, window)
     _require_no_other(tx, window, gpus)
-    effects = _make_room(tx, in_the_way, window, cause)
+    # First, so that the windows that are offered instead lie outside of it.
     row = _insert(tx, member, wish, window, gpus)
+    effects = _make_room(tx, in_the_way, window, cause)
+    _take_free(tx, row, window)
     due.arm_reservation(tx, row)
     timers.arm(tx.session, TimerKind.MAINTENANCE_BEGINS, row.id, row.starts_at)
     outbox.show(tx, row)
@@ -239,6 +241,16 @@ def _insert(
     return row
 
 
+def _take_free(tx: Tx, row: ReservationRow, left: TimeWindow) -> None:
+    """Let the claims become live that nobody stands in the way of any more."""
+    waiting = [claim for claim in row.claims if not claim.live]
+    held = _held_by_others(tx, [claim.gpu_id for claim in waiting], left)
+    for claim in waiting:
+        if claim.gpu_id not in held:
+            claim.starts_at, claim.live = left.start, True
+    tx.session.flush()
+
+
 def _held_by_others(tx: Tx, gpu_ids: Sequence[int], window: TimeWindow) -> set[int]:
     return set(
         tx.session.scalars(
@@ -284,11 +296,7 @@ def begin(tx: Tx, reservation_id: int) -> None:
         if until is not None:
             later.append(max(until, tx.now + LOOK_AGAIN))
     tx.session.flush()
-    held = _held_by_others(tx, list(gpu_ids), left)
-    for claim in waiting:
-        if claim.gpu_id not in held:
-            claim.starts_at, claim.live = left.start, True
-    tx.session.flush()
+    _take_free(tx, row, left)
     if later:
         timers.arm(tx.session, TimerKind.MAINTENANCE_BEGINS, row.id, min(later))
 

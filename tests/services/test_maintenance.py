@@ -128,6 +128,13 @@ def test_without_other_gpus_the_holder_chooses_another_window(
     assert told(berth) == ["needs_new_window"]
     with pytest.raises(WindowTaken):
         book(berth, start=FOUR)
+    offered = berth.database.read(
+        lambda session: session.scalars(
+            select(OutboxRow).where(OutboxRow.lane == "dm:U0ALICE")
+        ).one()
+    )
+    first = datetime.fromisoformat(offered.payload["choices"][0])
+    assert first == planned.view.window.end, "what is offered lies outside of the maintenance"
     berth.run(changing.move, alice, booked.reservation_id, FOUR + 3 * TWO_HOURS)
     with pytest.raises(WindowTaken):
         book(berth, start=FOUR + TWO_HOURS)
