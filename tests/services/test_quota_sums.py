@@ -50,6 +50,9 @@ def operations() -> int:
 OPERATIONS = int(os.environ.get("BERTH_TEST_OPERATIONS", "320"))
 
 
+pytestmark = pytest.mark.timeout(300 + OPERATIONS)  # seconds; a long run is asked for
+
+
 @dataclass
 class Crowd:
     """Sixteen people of three teams who book, change and decide at random."""
