@@ -29,7 +29,8 @@ class Bench:
     def __init__(self, berth: UseCases, clock: SetClock, gpus: int = 2) -> None:
         self.berth, self.clock = berth, clock
         self.host_id, self.gpus = a_host(berth, gpus=gpus), gpus
-        self.percent, self.pids, self.reports = 0.0, (), True
+        self.percent, self.reports = 0.0, True
+        self.pids: tuple[int, ...] = ()
 
     def report(self) -> None:
         """Send one report: all GPUs alike."""
