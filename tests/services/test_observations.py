@@ -1,6 +1,7 @@
 """What agents report: late, repeated, in any order, from the wrong place, or broken."""
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,10 +26,9 @@ from bot.protocol.messages import (
 )
 from bot.services import booking, hosts, queries, upkeep
 from bot.services.transaction import UseCases
-from bot.store.database import Database
-from bot.store.tables import AttemptRow, EpochRow, RunRow
+from bot.store.database import Database, open_engine
+from bot.store.tables import AttemptRow, Base, EpochRow, RunRow
 from tests.strategies import MODEST
-from tests.support import databases
 from tests.support.audit_trail import audited
 from tests.support.clock import SetClock
 from tests.support.clockwork import OWNER, fire_due
@@ -262,25 +262,27 @@ def story(scene: Scene) -> list[AttemptObservation]:
     return [*told, scene.seen(AttemptState.ENDED, **started, epochs=last, end=end)]
 
 
-@pytest.fixture(scope="module")
-def one_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = tmp_path_factory.mktemp("observations") / "berth.db"
-    yield from databases.migrated(f"sqlite:///{path}")
+@pytest.fixture
+def in_memory() -> Iterator[Database]:
+    database = Database(open_engine("sqlite://"))
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.close()
 
 
 numbers_of_hosts = iter(range(10_000))
 
 
-@settings(MODEST, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(MODEST, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 4), max_size=8), st.permutations(range(5)))
 def test_any_order_and_repetition_ends_in_the_same_rows(
-    one_sqlite: Database, repeated: list[int], order: list[int]
+    in_memory: Database, repeated: list[int], order: list[int]
 ) -> None:
     """Whatever the network does, what is kept in the end is what happened."""
-    straight = Scene(use_cases_over(one_sqlite, T0), f"straight{next(numbers_of_hosts)}")
+    straight = Scene(use_cases_over(in_memory, T0), f"straight{next(numbers_of_hosts)}")
     for each in story(straight):
         straight.report(each)
-    mixed = Scene(use_cases_over(one_sqlite, T0), f"mixed{next(numbers_of_hosts)}")
+    mixed = Scene(use_cases_over(in_memory, T0), f"mixed{next(numbers_of_hosts)}")
     told = story(mixed)
     for index in [*order[:3], *repeated, *order[3:], *repeated]:
         mixed.report(told[index])

@@ -367,6 +367,7 @@ def timer_row(berth: UseCases, timer_id: int) -> TimerRow:
 
 
 def test_the_next_timer_is_known(berth: UseCases, clock: SetClock, agent: FakeAgent) -> None:
+    fire_due(berth)
     host_lost = clock.now() + MINUTE
     assert berth.run(upkeep.next_timer_at) == host_lost
     booked(berth)
