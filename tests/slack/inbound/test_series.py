@@ -99,7 +99,8 @@ async def test_one_is_cancelled_like_any_other_and_stays_away(office: Office) ->
     await office.say("/gpu reserve 1 every day 20:00 4h 3 times")
     mine = await office.say("/gpu mine")
     await office.click(mine, CANCEL_ONE_ACTION, "2")
-    await office.eventually(lambda: len(office.reservations()) == 2)
+    await office.eventually(lambda: "R2 is cancelled" in last(office)["text"])
+    assert len(office.reservations()) == 2
     assert "Left out: 1 day" in text_of(await office.say("/gpu series"))
 
 
