@@ -62,6 +62,7 @@ async def test_a_due_reservation_starts_and_its_host_is_told(
     berth: UseCases, run: ThreadedUseCases
 ) -> None:
     host_id = a_host(berth)
+    await fire_due(run, "test")  # what a new host sets off
     reservation_id = book(berth, training=True)
     assert await fire_due(run, "test") == 1
     assert berth.run(queries.reservation, reservation_id).state is ReservationState.ACTIVE
@@ -76,6 +77,7 @@ async def test_a_timer_that_fails_comes_back_and_does_not_hold_up_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_host(berth)
+    await fire_due(run, "test")  # what a new host sets off
     first, second = book(berth), book(berth)
     really_start = upkeep._start
 
