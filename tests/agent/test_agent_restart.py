@@ -99,7 +99,7 @@ async def test_a_trainer_that_vanished_in_between_is_a_crash_and_not_started_aga
 ) -> None:
     control_plane.want(host.attempt(data="endless.yaml"))
     async with agent_process(host):
-        await until(host.processes, "the trainer")
+        await until(lambda: host.starts(1) == 1, "the trainer")
         await until(lambda: 1 in control_plane.observations, "a report")
     os.kill(host.processes()[0], signal.SIGKILL)
     async with agent_process(host):

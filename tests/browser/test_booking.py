@@ -12,7 +12,7 @@ from tests.browser.console_page import open_modal, send
 from tests.e2e.world import World, run_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e, pytest.mark.training]
-TRAINING_TIMEOUT_MS = 90_000
+TRAINING_TIMEOUT_MS = 240_000
 
 
 @pytest.fixture(scope="module")

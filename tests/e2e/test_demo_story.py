@@ -16,7 +16,7 @@ def test_the_story_is_true(tmp_path: Path) -> None:
         [sys.executable, "-m", "bot", "demo", "--script", "--folder", str(tmp_path / "demo")],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=280,
         check=False,
     )
     assert played.returncode == 0, played.stdout[-4000:] + played.stderr[-2000:]

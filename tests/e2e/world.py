@@ -55,7 +55,7 @@ class World:
         found = re.search(r"epoch (\d+)/", self.card_text())
         return int(found[1]) if found else 0
 
-    def wait_for_card(self, words: str, *, number: int = 1, timeout_s: float = 90) -> str:
+    def wait_for_card(self, words: str, *, number: int = 1, timeout_s: float = 240) -> str:
         """Return the card's text once it contains ``words``."""
 
         def has_words() -> str | None:
