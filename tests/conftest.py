@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,20 +36,40 @@ def postgres_url() -> Iterator[str]:
     yield from databases.run_postgres()
 
 
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> str:
+    """The name of a migrated database on the server, for tests to copy."""
+    url = databases.create_database(postgres_url)
+    databases.migrate(url)
+    return url.rpartition("/")[2].partition("?")[0]
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, for tests to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "berth.db"
+    databases.migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database; every test that takes it runs on both engines."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'berth.db'}"
-    else:
-        url = databases.create_database(request.getfixturevalue("postgres_url"))
-    yield from databases.migrated(url)
+        yield request.getfixturevalue("sqlite")
+        return
+    server = request.getfixturevalue("postgres_url")
+    url = databases.create_database(server, request.getfixturevalue("migrated_postgres"))
+    yield from databases.opened(url)
+    databases.drop_database(server, url)
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[Database]:
+def sqlite(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Database]:
     """An empty, migrated SQLite database."""
-    yield from databases.migrated(f"sqlite:///{tmp_path / 'berth.db'}")
+    path = tmp_path / "berth.db"
+    shutil.copyfile(migrated_sqlite, path)
+    yield from databases.opened(f"sqlite:///{path}")
 
 
 @pytest.fixture

@@ -136,6 +136,8 @@ def test_a_single_booking_is_left_alone(text: str) -> None:
 
 
 WORDS = "every day weekday mon,wed fri 20:00 9am 8h until to 6 times 2026-12-31 starting for weeks"
+
+
 def test_the_example_of_the_help_can_be_read() -> None:
     wish = read(SERIES_EXAMPLE.removeprefix("/gpu reserve "))
     assert (wish.rule.weekdays, wish.doubts) == (WORKING_DAYS, ())
