@@ -39,7 +39,7 @@ class DeliveryRound:
             await self._record_failure(parcel, failure)
         except Exception as error:
             log.exception("delivery_failed", delivery=parcel.delivery.delivery_id)
-            await self.run(outbox.record_retry, parcel, self.owner, repr(error), None)
+            await self.run(outbox.record_mishap, parcel, self.owner, repr(error))
 
     async def _send(self, parcel: Parcel) -> None:
         if parcel.delivery.kind is DeliveryKind.CARD:

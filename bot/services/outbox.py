@@ -247,13 +247,25 @@ def record_plot(tx: Tx, parcel: Parcel, owner: str, file_id: str) -> None:
 def record_retry(
     tx: Tx, parcel: Parcel, owner: str, reason: str, retry_after: timedelta | None
 ) -> None:
-    """Let a message that failed for now be tried again, later each time."""
-    if parcel.delivery.tries >= TRIES_BEFORE_GIVING_UP:
-        _close(tx, parcel, owner, outbox.DEAD, f"gave up: {reason}")
-        return
+    """Let a message that failed for now be tried again, later each time.
+
+    For as long as it takes: Slack may be out of reach for a day, and nothing is lost for that.
+    """
     growing = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(parcel.delivery.tries - 1, 16))
     wait = retry_after if retry_after is not None else growing
     outbox.put_back(tx.session, parcel.delivery.delivery_id, owner, tx.now + wait, reason)
+
+
+def record_mishap(tx: Tx, parcel: Parcel, owner: str, error: str) -> None:
+    """Record that sending failed in a way that nobody foresaw.
+
+    It is tried again, but not for ever: a message that trips Berth itself must not hold up all
+    that is to be said in its channel after it.
+    """
+    if parcel.delivery.tries >= TRIES_BEFORE_GIVING_UP:
+        _close(tx, parcel, owner, outbox.DEAD, f"gave up: {error}")
+    else:
+        record_retry(tx, parcel, owner, error, None)
 
 
 def record_refusal(tx: Tx, parcel: Parcel, owner: str, reason: str) -> None:

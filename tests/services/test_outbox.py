@@ -1,5 +1,6 @@
 """What is said: at the latest state, in order, once, and never lost because of one refusal."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -106,6 +107,38 @@ def test_a_retry_waits_longer_each_time_and_as_long_as_slack_says(
     assert parcel.delivery.uncertain
     berth.write(outbox.record_retry, parcel, OWNER, "ratelimited", 42 * SECOND)
     assert berth.run(outbox.next_delivery_at) == clock.now() + 42 * SECOND
+
+
+def fail_often(
+    berth: UseCases, clock: SetClock, fail: Callable[[Parcel], None], times: int
+) -> list[str]:
+    """Let the one message fail that many times; return the states that the outbox knows then."""
+    for _ in range(times):
+        fail(take_one(berth))
+        clock.move_to(berth.run(outbox.next_delivery_at) or clock.now())
+    return berth.database.read(lambda session: list(session.scalars(select(OutboxRow.state))))
+
+
+def test_a_day_without_slack_loses_nothing(
+    berth: UseCases, clock: SetClock, agent: FakeAgent
+) -> None:
+    booked(berth)
+
+    def fail(parcel: Parcel) -> None:
+        berth.write(outbox.record_retry, parcel, OWNER, "timeout", None)
+
+    assert fail_often(berth, clock, fail, 3 * outbox.TRIES_BEFORE_GIVING_UP) == ["pending"]
+
+
+def test_a_message_that_trips_berth_itself_is_given_up_in_the_end(
+    berth: UseCases, clock: SetClock, agent: FakeAgent
+) -> None:
+    booked(berth)
+
+    def fail(parcel: Parcel) -> None:
+        berth.write(outbox.record_mishap, parcel, OWNER, "ZeroDivisionError()")
+
+    assert fail_often(berth, clock, fail, outbox.TRIES_BEFORE_GIVING_UP) == ["dead"]
 
 
 def test_a_sender_that_was_too_slow_records_nothing(
