@@ -53,7 +53,7 @@ class SandboxClient:
         """Return everything that the stand-in remembers, or only the parts named.
 
         Parts: version, users, channels, messages, ephemerals, views, stacks, homes, files, calls,
-        acks, connections, bot_connected (`GET /control/state`).
+        acks, faults, connections, bot_connected (`GET /control/state`).
         """
         query = {"only": ",".join(parts)} if parts else {}
         return self._get("/control/state", **query)
@@ -94,6 +94,11 @@ class SandboxClient:
     def calls(self, method: str) -> list[Json]:
         """Return the app's calls of one Web API method, oldest first."""
         return [call for call in self.state("calls")["calls"] if call["method"] == method]
+
+    def faults_waiting(self, method: str) -> int:
+        """Return how many faults of a method no call has met yet."""
+        waiting: int = self.state()["faults"].get(method, 0)
+        return waiting
 
     # ---- what people do
 

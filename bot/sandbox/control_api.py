@@ -57,6 +57,7 @@ class ControlApi:
             "files": lambda: [_file(stored) for stored in state.files.by_id.values()],
             "calls": lambda: list(state.log.calls),
             "acks": lambda: list(state.log.acks),
+            "faults": state.faults.waiting,
             "connections": lambda: self._sockets.count,
             "bot_connected": lambda: self._deliveries.connected,
         }

@@ -41,6 +41,10 @@ class Faults:
             raise ValueError(f"no such fault: {fault.kind} times {times}")
         self._waiting[method].extend([fault] * times)
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many faults of each method no call has met yet."""
+        return {method: len(faults) for method, faults in self._waiting.items() if faults}
+
     def take(self, method: str) -> Fault | None:
         """Return the fault of this call, if one is due."""
         waiting = self._waiting[method]

@@ -39,9 +39,7 @@ def test_a_card_that_went_out_unrecorded_is_not_posted_again(world: World) -> No
     # The control plane dies between Slack's taking the message and its own writing that down.
     world.people.faults("chat.postMessage", "slow", 1, delay_s=2.0)
     world.people.say(BOB, CHANNEL, "/gpu reserve 1 now 2h")
-    world.people.wait_for(
-        lambda: world.rows("SELECT 1 FROM outbox WHERE tries = 1 AND state = 'pending'"), 5
-    )
+    world.people.wait_for(lambda: world.people.faults_waiting("chat.postMessage") == 0, 10)
     environment = world.kill("serve")
     world.people.wait_for(world.cards, 10)
     assert world.rows("SELECT count(*) FROM cards") == [(0,)]
