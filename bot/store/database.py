@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -37,7 +38,14 @@ def open_engine(url: str) -> Engine:
             parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=20
         )
     else:
-        engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_MS / 1000})
+        # As many connections as there are threads: who waits, waits for the file, not for a pool.
+        # A database in memory has one connection a thread anyway.
+        in_memory = parsed.database in (None, "", ":memory:")
+        engine = create_engine(
+            parsed,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_MS / 1000},
+            **({} if in_memory else {"max_overflow": -1}),
+        )
         _tune_sqlite(engine)
     return engine
 
@@ -71,6 +79,13 @@ class Database:
 
     engine: Engine
     on_commit: list[Callable[[], None]] = field(default_factory=list)
+    _writers: AbstractContextManager[Any] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # SQLite has one writer at a time and lets the others poll; within a process they queue up
+        # here instead, which wakes the next one at once.
+        alone = self.engine.dialect.name == "sqlite"
+        self._writers = threading.RLock() if alone else nullcontext()
 
     def write(self, use_case: Callable[[Session], T]) -> T:
         """Run ``use_case`` in one transaction and return what it returns.
@@ -83,7 +98,11 @@ class Database:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                with (
+                    self._writers,
+                    Session(self.engine, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
                     result = use_case(session)
             except DBAPIError as error:
                 retryable = is_claim_overlap(error) or is_worth_retrying(error)
