@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.agent.artifacts import SHOWN_WITH_THE_END, find_artifacts
+from bot.agent.artifacts import find_artifacts
 from bot.agent.attempt_end import EndFacts, explain_end
 from bot.agent.attempt_record import AttemptRecord, SavedCheckpoint
 from bot.agent.events_file import EventsFile, read_log_tail
@@ -221,10 +221,6 @@ class Attempt:
         if saved is not None and self.record.forgotten_at is None:
             return SavedCheckpoint(path=saved.path, epoch=saved.epoch)
         return self.record.checkpoint  # the one that it was given: it had not come further
-
-    def small_uploads_pending(self) -> bool:
-        """Tell whether something for the end's card is still to be sent."""
-        return any(name in SHOWN_WITH_THE_END for name in self.record.pending_uploads)
 
     def observe(self) -> AttemptObservation:
         """Return all that the control plane is told about it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import uuid
@@ -10,7 +9,6 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -82,12 +80,3 @@ def migrated(url: str) -> Iterator[Database]:
     """Migrate an empty database and yield it, as `opened` does."""
     migrate(url)
     yield from opened(url)
-
-
-def require_or_skip(present: bool, what: str) -> None:
-    """Skip where a component is missing, except in CI, where that is a failure."""
-    if present:
-        return
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing, and CI must have it")
-    pytest.skip(f"{what} is not installed")
