@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from bot.store.database import open_engine
-from bot.store.tables import Base
+from bot.store.every_table import Base
 
 ADVISORY_LOCK = 0x6265727468  # "berth": two processes that migrate at once take turns
 

@@ -9,6 +9,9 @@ POST      ``/register``                              `RegisterRequest`       `Re
 GET       ``/desired?host_id=&revision=&wait_s=``    --                      `DesiredState`
 POST      ``/report``                                `Report`                `ReportResponse`
 PUT       ``/attempts/{attempt_id}/artifacts/{name}``  the file's bytes      204
+GET       ``/attempts/{attempt_id}/artifacts/{name}``  --                    the bytes (``Range``)
+GET       ``/attempts/{attempt_id}/uploads/{name}``    --                    `UploadState`
+PUT       ``/attempts/{attempt_id}/uploads/{name}``    one chunk's bytes     `UploadState`
 ========  =========================================  ======================  =====================
 
 ``/desired`` is a long poll: it answers at once when the host's revision is not the one given,
@@ -16,6 +19,12 @@ otherwise when it changes or after ``wait_s`` seconds (at most 30), then with th
 An artifact's ``PUT`` carries the headers ``X-Berth-Fence`` (the attempt's fence) and
 ``X-Berth-Sha256`` (hex digest of the body); it may be repeated.  A wrong digest is answered 422,
 a stale fence 409, a revoked or unknown token 401.
+
+A large file goes up in chunks.  Both verbs of ``/uploads`` carry ``X-Berth-Fence``,
+``X-Berth-Sha256`` and ``X-Berth-Size`` of the whole file; a ``PUT`` also ``X-Berth-Offset``, where
+its chunk begins.  A chunk that does not begin at ``received_bytes`` changes nothing: the answer
+says where to go on.  With the last chunk the whole is checked against the digest (422 discards it)
+and becomes the artifact of that name.
 """
 
 from __future__ import annotations
@@ -74,12 +83,12 @@ class RegisterResponse(Message):
 class RunSpec(Message):
     """A checked training specification: never a shell line.
 
-    ``model`` and ``data`` are an Ultralytics name or a path below one of the agent's allowed
-    roots (relative to it).  ``imgsz`` is in pixels, ``batch`` in images.  ``extra`` holds further
+    ``task`` is one of Ultralytics' tasks.  ``model`` and ``data`` are an Ultralytics name or a
+    path below one of the agent's allowed roots (relative to it).  ``imgsz`` is in pixels, ``batch`` in images.  ``extra`` holds further
     Ultralytics arguments from the allow list of `bot.domain.run_spec`.
     """
 
-    task: Literal["detect"] = "detect"
+    task: Literal["detect", "segment", "classify", "pose", "obb"] = "detect"
     model: str
     data: str
     epochs: int = Field(ge=1)
@@ -97,12 +106,27 @@ class StopReason(StrEnum):
     EXPIRED = "expired"
 
 
+class ResumePoint(Message):
+    """The newest checkpoint that the control plane keeps of a run, by an earlier attempt.
+
+    An agent that has one of its own with at least ``epochs_done`` takes that; otherwise it fetches
+    the artifact ``name`` of ``attempt_id`` and checks it against ``sha256``.
+    """
+
+    attempt_id: int
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=1)
+    epochs_done: int = Field(ge=0)
+
+
 class DesiredAttempt(Message):
     """One attempt that should be on this host.
 
     The agent starts it if it has never started this ``attempt_id``; ``stop`` set means: stop it
     softly (SIGTERM, checkpoint, SIGKILL after ``kill_after_s``).  ``claim_ends_at`` is when the
     GPUs are no longer the run's: the agent stops it softly in time even when cut off.
+    ``checkpoint_every_s`` is how often at most a checkpoint is sent while the training goes on.
     """
 
     attempt_id: int
@@ -113,6 +137,8 @@ class DesiredAttempt(Message):
     claim_ends_at: Instant
     stop: StopReason | None = None
     kill_after_s: float = 120.0
+    resume: ResumePoint | None = None
+    checkpoint_every_s: float = 600.0
 
 
 class DesiredState(Message):
@@ -141,6 +167,7 @@ class EndCause(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     DIVERGED = "diverged"
     DATA_ERROR = "data_error"
+    DISK_FULL = "disk_full"
     CRASHED = "crashed"
     KILLED = "killed"
     EXPIRED = "expired"
@@ -160,7 +187,10 @@ class EpochProgress(Message):
 
 
 class AttemptEnd(Message):
-    """The end of an attempt: its cause, a sentence, the last log lines, the final metrics."""
+    """The end of an attempt: its cause, a sentence, the last log lines, the final metrics.
+
+    ``batch_that_fits`` is the agent's estimate after an out-of-memory, in images.
+    """
 
     cause: EndCause
     detail: str = Field(default="", max_length=2000)
@@ -169,7 +199,16 @@ class AttemptEnd(Message):
     metrics: dict[str, float] = Field(default_factory=dict)
     epochs_done: int = Field(default=0, ge=0)
     artifacts: tuple[str, ...] = ()
+    batch_that_fits: int | None = None
     at: Instant
+
+
+class CheckpointSeen(Message):
+    """The newest whole checkpoint of an attempt on its host. ``stored`` once it was sent, too."""
+
+    epochs_done: int = Field(ge=0)
+    at: Instant
+    stored: bool = False
 
 
 class AttemptObservation(Message):
@@ -177,6 +216,7 @@ class AttemptObservation(Message):
 
     ``epochs`` lists every epoch since ``ReportResponse.acknowledged_epoch`` of this attempt, in
     order; repeating one changes nothing.  ``trainer_started_at`` is the trainer's exec.
+    ``warnings`` are all sentences of the trainer so far that its holder should hear, oldest first.
     """
 
     attempt_id: int
@@ -186,17 +226,54 @@ class AttemptObservation(Message):
     trainer_started_at: Instant | None = None
     epochs: tuple[EpochProgress, ...] = ()
     end: AttemptEnd | None = None
+    checkpoint: CheckpointSeen | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class GpuProcess(Message):
+    """A process on a GPU. ``attempt_id`` where it belongs to a training of this agent.
+
+    ``command`` is cut to 200 characters; ``user`` is empty where the host cannot tell.
+    """
+
+    pid: int
+    user: str = ""
+    command: str = Field(default="", max_length=200)
+    started_at: Instant | None = None
+    memory_used_mib: float | None = None
+    attempt_id: int | None = None
 
 
 class GpuReading(Message):
-    """A measurement of one GPU; a value the device cannot tell is absent."""
+    """A measurement of one GPU; a value the device cannot tell is absent.
+
+    ``process_pids`` are those that NVML names; ``processes`` tells of each of them what the host
+    knows.  ECC counts are since the last reset of the driver; ``xid`` is the last critical error;
+    ``throttle_reasons`` are NVML's words in lower case.
+    """
 
     uuid: str
     temperature_c: float | None = None
     memory_used_mib: float | None = None
+    memory_total_mib: float | None = None
     utilisation_percent: float | None = None
     power_w: float | None = None
+    power_limit_w: float | None = None
+    ecc_corrected: int | None = None
+    ecc_uncorrected: int | None = None
+    xid: int | None = None
+    throttle_reasons: tuple[str, ...] = ()
     process_pids: tuple[int, ...] = ()
+    processes: tuple[GpuProcess, ...] = ()
+
+
+class HostReading(Message):
+    """A measurement of the host itself; the disk is the one that holds the agent's folder."""
+
+    disk_free_mib: float | None = None
+    disk_total_mib: float | None = None
+    memory_available_mib: float | None = None
+    memory_total_mib: float | None = None
 
 
 class Report(Message):
@@ -206,6 +283,14 @@ class Report(Message):
     sent_at: Instant
     observations: tuple[AttemptObservation, ...] = ()
     gpus: tuple[GpuReading, ...] = ()
+    host: HostReading | None = None
+
+
+class UploadState(Message):
+    """How much of a file has arrived; ``complete`` once it is whole, checked and recorded."""
+
+    received_bytes: int = Field(ge=0)
+    complete: bool = False
 
 
 class AttemptReceipt(Message):

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from bot.domain.errors import SchemaOutOfDate
 from bot.store import claim_guard, schema
 from bot.store.database import Database, open_engine
+from bot.store.every_table import Base
 from bot.store.failures import is_claim_overlap
-from bot.store.tables import Base, ClaimRow
+from bot.store.tables import ClaimRow
 from tests.support import databases
 from tests.support.rows import HOUR, a_claim, a_reservation_row, gpu_rows
 

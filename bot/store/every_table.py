@@ -1,0 +1,11 @@
+"""Every table at once: whoever compares or creates the whole schema starts here."""
+
+from __future__ import annotations
+
+from bot.store import offer_tables
+from bot.store.tables import Base
+
+ALL_TABLE_MODULES = (offer_tables,)
+"""Importing a module of tables is what makes `Base.metadata` know them."""
+
+__all__ = ["ALL_TABLE_MODULES", "Base"]
