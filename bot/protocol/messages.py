@@ -84,8 +84,9 @@ class RunSpec(Message):
     """A checked training specification: never a shell line.
 
     ``task`` is one of Ultralytics' tasks.  ``model`` and ``data`` are an Ultralytics name or a
-    path below one of the agent's allowed roots (relative to it).  ``imgsz`` is in pixels, ``batch`` in images.  ``extra`` holds further
-    Ultralytics arguments from the allow list of `bot.domain.run_spec`.
+    path below one of the agent's allowed roots (relative to it).  ``imgsz`` is in pixels, ``batch``
+    in images.  ``extra`` holds further Ultralytics arguments from the allow list of
+    `bot.domain.run_spec`.
     """
 
     task: Literal["detect", "segment", "classify", "pose", "obb"] = "detect"
