@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 
 from bot.domain.errors import TokenRefused, UnknownPerson
 from bot.domain.people import Member
@@ -16,6 +18,7 @@ from bot.services.transaction import Tx, reads_only
 from bot.store.tables import MemberRow, TokenRow
 
 PREFIX = "berth_"
+USE_IS_NEWS_AFTER = timedelta(minutes=1)
 
 
 class Scope(StrEnum):
@@ -88,9 +91,18 @@ def check_token(tx: Tx, token: str, scope: Scope) -> None:
         raise TokenRefused
 
 
+@dataclass(frozen=True, slots=True)
+class TokenUse:
+    """Who comes with a token; ``is_news`` where its last use was noted more than a minute ago."""
+
+    token_id: int
+    member: Member
+    is_news: bool
+
+
 @reads_only
-def member_of_token(tx: Tx, token: str) -> Member:
-    """Return the member as whom a token acts.
+def use_of(tx: Tx, token: str) -> TokenUse:
+    """Return the member as whom a token acts, and whether its use is to be noted.
 
     Raises:
         TokenRefused: it is unknown, revoked, or made for something else.
@@ -98,7 +110,19 @@ def member_of_token(tx: Tx, token: str) -> Member:
     row = tx.session.scalar(select(TokenRow).where(TokenRow.sha256 == _digest(token)))
     if row is None or row.revoked_at is not None or row.scope != Scope.MEMBER or not row.member:
         raise TokenRefused
-    return member_of(row.member)
+    last = row.last_used_at
+    is_news = last is None or tx.now - last >= USE_IS_NEWS_AFTER
+    return TokenUse(row.id, member_of(row.member), is_news)
+
+
+def note_use(tx: Tx, token_id: int) -> None:
+    """Note that a token is in use; not more than once a minute, whoever asks. Idempotent."""
+    stale = or_(
+        TokenRow.last_used_at.is_(None), TokenRow.last_used_at <= tx.now - USE_IS_NEWS_AFTER
+    )
+    tx.session.execute(
+        update(TokenRow).where(TokenRow.id == token_id, stale).values(last_used_at=tx.now)
+    )
 
 
 def _digest(token: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from bot.bootstrap.threads import ThreadedUseCases
 from bot.domain.errors import UnknownPerson
@@ -20,8 +21,10 @@ from bot.services.transaction import UseCases
 from bot.slack.blocks.error_sentences import sentence
 from bot.slack.blocks.sentence_words import PlainWords
 from bot.store.artifacts import FsspecArtifactStore
+from bot.store.tables import TokenRow
 from bot.web.app import build_web_app
 from bot.web.revision_watch import RevisionWatch
+from tests.support.clock import SetClock
 from tests.support.world import a_host, a_member
 
 API = "/api/v1"
@@ -238,3 +241,23 @@ async def test_what_does_not_exist_is_not_found(sqlite_api: httpx.AsyncClient, p
     answer = await sqlite_api.get(f"{API}{path}")
     assert answer.status_code == 404
     assert answer.json()["error"] in ("not_found", "unknown_reservation")
+
+
+async def test_the_last_use_of_a_token_is_noted_once_a_minute(
+    api: httpx.AsyncClient, berth: UseCases, clock: SetClock
+) -> None:
+    def last_use() -> datetime | None:
+        return berth.database.read(
+            lambda session: session.scalars(select(TokenRow.last_used_at)).one()
+        )
+
+    assert last_use() is None
+    begin = clock.now()
+    await api.get(f"{API}/status")
+    assert last_use() == begin
+    clock.move_to(begin + timedelta(seconds=59))
+    await api.get(f"{API}/status")
+    assert last_use() == begin
+    clock.move_to(begin + timedelta(seconds=60))
+    await asyncio.gather(*(api.get(f"{API}/status") for _ in range(4)))
+    assert last_use() == clock.now()
