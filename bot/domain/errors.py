@@ -19,6 +19,7 @@
     │   ├── NothingLeft
     │   ├── NoOccurrenceAhead
     │   ├── InvalidRunSpec
+    │   ├── InvalidTemplateName
     │   └── InvalidSetting
     ├── NotFound
     │   ├── UnknownReservation
@@ -28,6 +29,12 @@
     │   ├── UnknownApproval
     │   ├── UnknownOffer
     │   ├── UnknownHostName
+    │   ├── UnknownTemplate
+    │   ├── NoTraining
+    │   ├── NoSuchAttempt
+    │   ├── UnknownRun
+    │   ├── NoSuchFile
+    │   ├── UnknownProcess
     │   └── UnknownHost
     ├── NotAllowed
     │   ├── NotTheHolder
@@ -51,6 +58,9 @@
     │   ├── OfferOver
     │   ├── OverQuota
     │   ├── CannotHandOver
+    │   ├── TemplateTaken
+    │   ├── ProcessSettled
+    │   ├── CannotAdopt
     │   ├── IncompatibleAgent
     │   └── StaleFence
     └── Unavailable               try again
@@ -97,6 +107,7 @@ from bot.domain.error_branches import (
 from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOffer
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.outage_errors import AdminsOnly, UnknownHostName
+from bot.domain.process_errors import CannotAdopt, ProcessSettled, UnknownProcess
 from bot.domain.series_errors import (
     NoOccurrenceAhead,
     NoOccurrenceFits,
@@ -104,11 +115,21 @@ from bot.domain.series_errors import (
     SeriesOver,
     UnknownSeries,
 )
+from bot.domain.training_errors import (
+    InvalidTemplateName,
+    NoSuchAttempt,
+    NoSuchFile,
+    NoTraining,
+    TemplateTaken,
+    UnknownRun,
+    UnknownTemplate,
+)
 
 __all__ = [  # what stands elsewhere; people import every error from here
     "AdminsOnly",
     "ArtifactDamaged",
     "BerthError",
+    "CannotAdopt",
     "CannotHandOver",
     "CannotReceive",
     "Conflict",
@@ -117,10 +138,14 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "HostDoesNotAnswer",
     "IncompatibleAgent",
     "InvalidRequest",
+    "InvalidTemplateName",
     "LastAdmin",
     "MayNotApprove",
     "NoOccurrenceAhead",
     "NoOccurrenceFits",
+    "NoSuchAttempt",
+    "NoSuchFile",
+    "NoTraining",
     "NoUserGroup",
     "NotAllowed",
     "NotBookedYet",
@@ -130,17 +155,22 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "NothingLeft",
     "OfferOver",
     "OverQuota",
+    "ProcessSettled",
     "ReservationStarted",
     "SeriesOver",
     "StaleFence",
     "TeamExists",
+    "TemplateTaken",
     "Unavailable",
     "UnknownApproval",
     "UnknownHostName",
     "UnknownOffer",
     "UnknownPerson",
+    "UnknownProcess",
+    "UnknownRun",
     "UnknownSeries",
     "UnknownTeam",
+    "UnknownTemplate",
 ]
 
 

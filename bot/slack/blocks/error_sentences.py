@@ -17,6 +17,7 @@ from bot.slack.blocks import (
     handover_sentences,
     outage_sentences,
     series_sentences,
+    training_sentences,
 )
 from bot.slack.blocks.rule_words import rule_words
 from bot.slack.blocks.sentence_words import MrkdwnWords, PlainWords, Sentence, Words
@@ -327,4 +328,5 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     **admin_sentences.WRITERS,
     **outage_sentences.WRITERS,
     **series_sentences.WRITERS,
+    **training_sentences.WRITERS,
 }
