@@ -124,6 +124,14 @@ from bot.domain.training_errors import (
     UnknownRun,
     UnknownTemplate,
 )
+from bot.domain.wish_errors import (
+    InvalidGpuCount,
+    UnknownCommand,
+    UnknownGpu,
+    UnknownGpuType,
+    UnreadableRequest,
+    UnreadableTime,
+)
 
 __all__ = [  # what stands elsewhere; people import every error from here
     "AdminsOnly",
@@ -137,6 +145,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "EndNotLater",
     "HostDoesNotAnswer",
     "IncompatibleAgent",
+    "InvalidGpuCount",
     "InvalidRequest",
     "InvalidTemplateName",
     "LastAdmin",
@@ -163,6 +172,9 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "TemplateTaken",
     "Unavailable",
     "UnknownApproval",
+    "UnknownCommand",
+    "UnknownGpu",
+    "UnknownGpuType",
     "UnknownHostName",
     "UnknownOffer",
     "UnknownPerson",
@@ -171,73 +183,9 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "UnknownSeries",
     "UnknownTeam",
     "UnknownTemplate",
+    "UnreadableRequest",
+    "UnreadableTime",
 ]
-
-
-class UnknownCommand(InvalidRequest):
-    """There is no such sub-command."""
-
-    code = "unknown_command"
-
-    def __init__(self, word: str, nearest: str | None) -> None:
-        super().__init__(word=word, nearest=nearest)
-        self.word = word
-        self.nearest = nearest
-
-
-class UnreadableTime(InvalidRequest):
-    """A text that should be a time or a duration is neither."""
-
-    code = "unreadable_time"
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text=text)
-        self.text = text
-
-
-class UnreadableRequest(InvalidRequest):
-    """A word of a one-line request fits nowhere, or something needed is missing."""
-
-    code = "unreadable_request"
-
-    def __init__(self, text: str, wanted: str) -> None:
-        super().__init__(text=text, wanted=wanted)
-        self.text = text
-        self.wanted = wanted
-
-
-class InvalidGpuCount(InvalidRequest):
-    """The number of GPUs is not between 1 and what Berth knows of, of that type if one is given."""
-
-    code = "invalid_gpu_count"
-
-    def __init__(self, wanted: int, available: int, gpu_type: str | None = None) -> None:
-        super().__init__(wanted=wanted, available=available, gpu_type=gpu_type)
-        self.wanted = wanted
-        self.available = available
-        self.gpu_type = gpu_type
-
-
-class UnknownGpu(InvalidRequest):
-    """A GPU was named that does not exist."""
-
-    code = "unknown_gpu"
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(name=name, known=tuple(known))
-        self.name = name
-        self.known = tuple(known)
-
-
-class UnknownGpuType(InvalidRequest):
-    """A type of GPU was named of which there is none; ``known`` are the types that there are."""
-
-    code = "unknown_gpu_type"
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(name=name, known=tuple(known))
-        self.name = name
-        self.known = tuple(known)
 
 
 class PastStart(InvalidRequest):

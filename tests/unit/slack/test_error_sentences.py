@@ -74,6 +74,13 @@ VALUES: dict[str, Any] = {
     "approval_id": NASTY,
     "team_name": NASTY,
     "approver_slack_ids": ("U0ALICE",),
+    "by_slack_id": "U0ALICE",
+    "number": 3,
+    "attempts": 2,
+    "run_id": 7,
+    "process_id": 5,
+    "gpu_name": NASTY,
+    "until": NOW + H,
     "rules": (Rule(RuleKind.GPUS_AT_ONCE, 6, 4), Rule(RuleKind.GPU_HOURS, 120.5, 100, NOW)),
 }
 DURATIONS = (errors.TooShort, errors.TooLong)
