@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from bot.domain.run_spec import EXTRA_ARGUMENTS, MODEL_NAME
+from bot.domain.run_arguments import EXTRA_ARGUMENTS
+from bot.domain.run_spec import MODEL_NAME
 from bot.protocol.messages import RunSpec
 
 _MODEL_SUFFIXES = frozenset({".pt", ".yaml", ".yml"})

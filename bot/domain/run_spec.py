@@ -5,62 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal
 
 from bot.domain.errors import InvalidRunSpec
+from bot.domain.run_arguments import (
+    EXTRA_ARGUMENTS,
+    ExtraValue,
+    read_number,
+    read_value,
+    wanted,
+    why_refused,
+)
 
 MODEL_NAME = re.compile(r"yolo(v?[0-9]{1,2})[nsmblxtce](-(seg|pose|cls|obb))?(\.(yaml|pt))?\Z")
 RELATIVE_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\Z")
-_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 LARGEST_EPOCHS, LARGEST_IMGSZ_PX, LARGEST_BATCH = 10_000, 4096, 4096
 
+Task = Literal["detect", "segment", "classify", "pose", "obb"]
+"""What a model is to do; Ultralytics' own words."""
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Allowed values of one extra argument: a type with a closed range."""
-
-    kind: type[int | float | bool]
-    low: float = 0
-    high: float = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Allowed values of one extra argument that is a word; case does not matter."""
-
-    words: tuple[str, ...]
-
-
-ExtraValue = float | int | bool | str
-
-EXTRA_ARGUMENTS: Mapping[str, Range | Choice] = {
-    "optimizer": Choice(("auto", "SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSProp")),
-    "patience": Range(int, 0, 10_000),
-    "lr0": Range(float, 1e-7, 1.0),
-    "lrf": Range(float, 1e-7, 1.0),
-    "momentum": Range(float, 0.0, 1.0),
-    "weight_decay": Range(float, 0.0, 1.0),
-    "warmup_epochs": Range(float, 0.0, 100.0),
-    "close_mosaic": Range(int, 0, 10_000),
-    "mosaic": Range(float, 0.0, 1.0),
-    "mixup": Range(float, 0.0, 1.0),
-    "fliplr": Range(float, 0.0, 1.0),
-    "degrees": Range(float, 0.0, 180.0),
-    "scale": Range(float, 0.0, 1.0),
-    "workers": Range(int, 0, 64),
-    "cos_lr": Range(bool),
-    "amp": Range(bool),
-    "single_cls": Range(bool),
+TASKS: tuple[Task, ...] = ("detect", "segment", "classify", "pose", "obb")
+TASK_OF_SUFFIX: Mapping[str, Task] = {
+    "seg": "segment",
+    "cls": "classify",
+    "pose": "pose",
+    "obb": "obb",
 }
-"""Ultralytics arguments that may be set beside the main ones.
+"""What the end of a model's name says about its task; without one it detects."""
 
-Source: https://docs.ultralytics.com/modes/train/#train-settings
-"""
+_SUFFIX = re.compile(r"-(seg|cls|pose|obb)(\.[a-z]+)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSpec:
-    """A checked training. ``imgsz`` in pixels, ``batch`` in images."""
+    """A checked training. ``imgsz`` in pixels, ``batch`` in images, ``task`` one of `TASKS`."""
 
     model: str
     data: str
@@ -69,12 +47,22 @@ class TrainingSpec:
     batch: int = 16
     seed: int = 0
     extra: Mapping[str, ExtraValue] = field(default_factory=dict)
+    task: Task = "detect"
+
+
+def task_of_model(model: str) -> Task | None:
+    """Return the task that a model's name tells; None for a file of one's own that tells none."""
+    suffix = _SUFFIX.search(model)
+    if suffix:
+        return TASK_OF_SUFFIX[suffix[1]]
+    return "detect" if MODEL_NAME.match(model) else None
 
 
 def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) -> TrainingSpec:
     """Return the training that ``fields`` describe, with ``defaults`` for what they leave out.
 
-    Values may be texts, as people type them.
+    Values may be texts, as people type them.  The task is told by the model's name (``-seg`` and
+    so on) or by ``task``; where both tell one they must agree.
 
     Raises:
         InvalidRunSpec: with every fault found, by field.
@@ -85,7 +73,7 @@ def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) ->
     def whole(name: str, default: int, low: int, high: int) -> int:
         value = given.pop(name, default)
         try:
-            number = _read_number(str(value), int)
+            number = read_number(str(value), int)
         except ValueError:
             problems[name] = f"must be a whole number, not “{_short(value)}”"
             return default
@@ -93,11 +81,16 @@ def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) ->
             problems[name] = f"must be from {low} to {high}, not {number}"
         return number
 
+    from_defaults = "model" not in given
     model = str(given.pop("model", defaults.model))
     if not MODEL_NAME.match(model) and not RELATIVE_PATH.match(model):
         problems["model"] = (
             f"“{_short(model)}” is neither a YOLO name nor a path below the model folder"
         )
+    task = _check_task(given.pop("task", None), model, problems) or (
+        # The task of the default model says nothing about another one.
+        defaults.task if from_defaults else "detect"
+    )
     data = str(given.pop("data", defaults.data))
     if not RELATIVE_PATH.match(data):
         problems["data"] = f"“{_short(data)}” is not a path below the data folder"
@@ -109,10 +102,38 @@ def check_training_spec(fields: Mapping[str, object], defaults: TrainingSpec) ->
         batch=whole("batch", defaults.batch, 1, LARGEST_BATCH),
         seed=whole("seed", defaults.seed, 0, 2**31 - 1),
         extra={**defaults.extra, **_check_extra(given, problems)},
+        task=task,
     )
     if problems:
         raise InvalidRunSpec(problems)
     return spec
+
+
+def _check_task(asked: object, model: str, problems: dict[str, str]) -> Task | None:
+    """Return the task that is asked for, or that the model tells; None where nothing tells it."""
+    told = task_of_model(model)
+    if asked is None:
+        return told
+    word = str(asked).strip().lower()
+    task = TASK_OF_SUFFIX.get(word) or next((one for one in TASKS if one == word), None)
+    if task is None:
+        problems["task"] = f"must be one of {', '.join(TASKS)}, not “{_short(asked)}”"
+    elif told is not None and told != task:
+        problems["task"] = (
+            f"is {task}, but “{_short(model)}” is a model to {told}: "
+            f"leave the task out, or take {_model_for(task, model)}"
+        )
+    return task
+
+
+def _model_for(task: Task, model: str) -> str:
+    """Return what a model of the same kind for another task is called."""
+    suffix = next((f"-{end}" for end, one in TASK_OF_SUFFIX.items() if one == task), "")
+    plain = _SUFFIX.sub(r"\2", model)
+    if not MODEL_NAME.match(plain):
+        return f"a model to {task}"
+    stem, dot, ending = plain.partition(".")
+    return f"{stem}{suffix}{dot}{ending}"
 
 
 def _check_extra(given: Mapping[str, object], problems: dict[str, str]) -> dict[str, ExtraValue]:
@@ -120,53 +141,13 @@ def _check_extra(given: Mapping[str, object], problems: dict[str, str]) -> dict[
     for name, value in given.items():
         allowed = EXTRA_ARGUMENTS.get(name)
         if allowed is None:
-            problems[name] = "is not an argument that Berth passes on"
+            problems[name] = why_refused(name)
             continue
         try:
-            extra[name] = _read_value(value, allowed)
+            extra[name] = read_value(value, allowed)
         except ValueError:
-            problems[name] = f"must be {_wanted(allowed)}, not “{_short(value)}”"
+            problems[name] = f"must be {wanted(allowed)}, not “{_short(value)}”"
     return extra
-
-
-def _wanted(allowed: Range | Choice) -> str:
-    if isinstance(allowed, Choice):
-        return f"one of {', '.join(allowed.words)}"
-    return "yes or no" if allowed.kind is bool else f"{allowed.low:g} to {allowed.high:g}"
-
-
-def _read_value(value: object, allowed: Range | Choice) -> ExtraValue:
-    text = str(value).strip().lower()
-    if isinstance(allowed, Choice):
-        return _read_choice(text, allowed)
-    if allowed.kind is bool:
-        if text not in _YES | _NO:
-            raise ValueError(text)
-        return text in _YES
-    number = _read_number(text, allowed.kind)
-    if not allowed.low <= number <= allowed.high:
-        raise ValueError(text)
-    return number
-
-
-def _read_choice(text: str, allowed: Choice) -> str:
-    for word in allowed.words:
-        if word.lower() == text:
-            return word
-    raise ValueError(text)
-
-
-N = TypeVar("N", int, float)
-
-
-def _read_number(text: str, kind: type[N]) -> N:
-    """Read a number as it is written in a file of settings.
-
-    Python itself also takes ``1_000`` and the digits of every script, which nobody means here.
-    """
-    if not text.isascii() or "_" in text:
-        raise ValueError(text)
-    return kind(text)
 
 
 def _short(value: object) -> str:

@@ -104,6 +104,7 @@ def _wire_spec(run: RunRow) -> RunSpec:
         batch=spec.batch,
         seed=spec.seed,
         extra=dict(spec.extra),
+        task=spec.task,
     )
 
 

@@ -33,6 +33,7 @@ def spec_to_json(spec: TrainingSpec) -> dict[str, object]:
         "batch": spec.batch,
         "seed": spec.seed,
         "extra": dict(spec.extra),
+        "task": spec.task,
     }
 
 

@@ -86,7 +86,7 @@ def _dump(request: ReserveRequest, *, note: str | None = None) -> str:
 
 
 def _run_to_json(run: TrainingSpec) -> dict[str, Any]:
-    names = ("model", "data", "epochs", "imgsz", "batch", "seed")
+    names = ("model", "data", "epochs", "imgsz", "batch", "seed", "task")
     return {**{name: getattr(run, name) for name in names}, **run.extra}
 
 

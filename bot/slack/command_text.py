@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta, tzinfo
 
 from bot.domain.requests import ReserveRequest
-from bot.domain.run_spec import TrainingSpec
+from bot.domain.run_spec import TrainingSpec, task_of_model
 
 _TO_ESCAPE = re.compile('(["\u201c\u201d\u201e\\\\])')
 
@@ -50,6 +50,8 @@ def format_length(length: timedelta) -> str:
 def _run_words(run: TrainingSpec) -> Iterator[str]:
     for name in ("model", "data", "epochs", "imgsz", "batch", "seed"):
         yield f"{name}={getattr(run, name)}"
+    if run.task != task_of_model(run.model):
+        yield f"task={run.task}"
     for name, value in sorted(run.extra.items()):
         shown = str(value).lower() if isinstance(value, bool) else repr(value)
         yield f"{name}={shown}"

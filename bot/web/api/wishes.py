@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
@@ -30,6 +31,7 @@ Instant = Annotated[AwareDatetime, AfterValidator(_within_calendar)]
 Text = Annotated[str, Field(max_length=300)]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+SlackUserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{1,30}$", description="such as U0ALICE")]
 Argument = bool | int | Number | Annotated[str, Field(max_length=200)]
 
 
@@ -48,6 +50,9 @@ class RunWish(Wish):
     imgsz: int | None = Field(None, ge=32, le=4096, description="pixels")
     batch: int | None = Field(None, ge=1, le=4096, description="images")
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    task: Word | None = Field(
+        None, description="`detect`, `segment`, `classify`, `pose` or `obb`; told by the model"
+    )
     extra: dict[Word, Argument] = Field(
         default_factory=dict, max_length=32, description="other Ultralytics arguments, by name"
     )
@@ -62,21 +67,51 @@ class RunWish(Wish):
         return check_training_spec({**self.extra, **main}, defaults)
 
 
-class ReservationWish(Wish):
-    """A booking: a length or an end, from a start on or from now."""
+class GpusWish(Wish):
+    """How many GPUs, or which; ``gpu_names`` wins."""
 
-    start: Instant | None = Field(None, description="now, when it is left out")
-    end: Instant | None = None
-    length_s: int | None = Field(None, ge=1, le=LONGEST_S)
     gpu_count: int = Field(1, ge=1, le=10_000)
     gpu_names: list[Word] = Field(
         default_factory=list, max_length=1000, description="`gpu3@host2`; wins over `gpu_count`"
     )
     gpu_type: Word | None = Field(None, description="such as `a100`; any, when it is left out")
+    note: Text = ""
+
+
+class BookableWish(GpusWish):
+    """What can be booked, whenever that is."""
+
     priority: Priority = Priority.P2
     preemptible: bool | None = Field(None, description="what the priority says, when left out")
     run: RunWish | None = None
-    note: Text = ""
+
+    def asked(
+        self, length: timedelta, defaults: TrainingSpec, request_key: str | None
+    ) -> ReserveRequest:
+        """Return the request for the services, for now and that long.
+
+        Raises:
+            InvalidRunSpec: the training has faults.
+        """
+        return ReserveRequest(
+            length=length,
+            gpu_count=self.gpu_count,
+            gpu_names=tuple(self.gpu_names),
+            gpu_type=self.gpu_type,
+            priority=self.priority,
+            preemptible=self.preemptible,
+            run=self.run.checked(defaults) if self.run else None,
+            note=self.note,
+            request_key=request_key,
+        )
+
+
+class ReservationWish(BookableWish):
+    """A booking: a length or an end, from a start on or from now."""
+
+    start: Instant | None = Field(None, description="now, when it is left out")
+    end: Instant | None = None
+    length_s: int | None = Field(None, ge=1, le=LONGEST_S)
 
     @model_validator(mode="after")
     def _length_or_end(self) -> Self:
@@ -97,24 +132,17 @@ class ReservationWish(Wish):
         length = timedelta(seconds=self.length_s or 0)
         if self.end is not None:
             length = self.end - (self.start or now)
-        return ReserveRequest(
-            length=length,
-            gpu_count=self.gpu_count,
-            gpu_names=tuple(self.gpu_names),
-            gpu_type=self.gpu_type,
-            start=self.start,
-            priority=self.priority,
-            preemptible=self.preemptible,
-            run=self.run.checked(defaults) if self.run else None,
-            note=self.note,
-            request_key=request_key,
-        )
+        return replace(self.asked(length, defaults, request_key), start=self.start)
 
 
-class CancelWish(Wish):
-    """Why it is given back."""
+class ReasonWish(Wish):
+    """Why."""
 
     reason: Text = ""
+
+
+class CancelWish(ReasonWish):
+    """Why it is given back."""
 
 
 class EndWish(Wish):

@@ -3,14 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import InvalidRunSpec
+from bot.domain.run_arguments import EXTRA_ARGUMENTS, REFUSED_ARGUMENTS, Range
 from bot.domain.run_spec import (
-    EXTRA_ARGUMENTS,
     LARGEST_BATCH,
     LARGEST_EPOCHS,
     LARGEST_IMGSZ_PX,
     MODEL_NAME,
     RELATIVE_PATH,
-    Range,
     TrainingSpec,
     check_training_spec,
 )
@@ -148,8 +147,58 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_an_argument_that_is_not_on_the_list_is_refused() -> None:
-    for name in ("project", "exist_ok", "resume", "save_dir", "cfg", "device", "__class__"):
+    for name in ("__class__", "lr", "shell"):
         assert "not an argument" in problems(**{name: "1"})[name]
+    assert "did you mean patience?" in problems(patiense=3)["patiense"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["project", "name", "save_dir", "exist_ok", "resume", "device", "cfg", "source", "paths"],
+)
+def test_a_dangerous_argument_is_refused_with_its_reason(name: str) -> None:
+    assert problems(**{name: "1"})[name] == REFUSED_ARGUMENTS[name]
+    assert name not in EXTRA_ARGUMENTS
+
+
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [
+        ("yolo11n", "detect"),
+        ("yolo11n.pt", "detect"),
+        ("yolov8x-seg.yaml", "segment"),
+        ("yolo11n-cls", "classify"),
+        ("yolo26m-pose.pt", "pose"),
+        ("yolo11n-obb", "obb"),
+        ("team-a/ours-seg.pt", "segment"),
+        ("team-seg/best.pt", "detect"),
+        ("tiny.yaml", "detect"),
+    ],
+)
+def test_the_task_is_told_by_the_name_of_the_model(model: str, task: str) -> None:
+    assert check(model=model).task == task
+    assert check(model=model, task=f" {task.upper()} ").task == task
+
+
+def test_a_file_of_ones_own_may_be_for_any_task() -> None:
+    assert check(model="best.pt", task="obb").task == "obb"
+    assert check(model="best.pt", task="seg").task == "segment"
+
+
+def test_a_task_that_the_model_does_not_do_is_refused_with_one_that_does() -> None:
+    found = problems(model="yolo11n-seg.yaml", task="pose")["task"]
+    assert found.startswith("is pose, but “yolo11n-seg.yaml” is a model to segment")
+    assert found.endswith("yolo11n-pose.yaml")
+    assert problems(model="yolo11n", task="segment")["task"].endswith("yolo11n-seg")
+    assert problems(model="a/b-seg.pt", task="pose")["task"].endswith("a model to pose")
+    assert "must be one of detect, segment" in problems(task="dance")["task"]
+
+
+def test_the_task_of_the_default_model_is_not_that_of_another() -> None:
+    own = TrainingSpec(model="own.pt", data="d.yaml", task="pose")
+    assert check_training_spec({}, own).task == "pose"
+    assert check_training_spec({"model": "other.pt"}, own).task == "detect"
+    assert check_training_spec({}, TrainingSpec("yolo11n-seg", "d.yaml")).task == "segment"
 
 
 def test_extra_arguments_are_added_to_the_default_ones() -> None:
@@ -161,7 +210,9 @@ def test_a_long_wrong_value_is_quoted_short() -> None:
     assert len(problems(epochs="x" * 10_000)["epochs"]) < 100
 
 
-names = st.sampled_from(["model", "data", "epochs", "imgsz", "batch", "seed", *EXTRA_ARGUMENTS])
+names = st.sampled_from(
+    ["model", "data", "epochs", "imgsz", "batch", "seed", "task", *EXTRA_ARGUMENTS]
+)
 values = (
     st.text() | st.none() | st.integers() | st.floats() | st.booleans() | st.binary()
     | st.lists(st.text()) | st.from_regex(r"[a-z0-9./_-]+\Z")

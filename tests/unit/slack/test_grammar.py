@@ -20,7 +20,7 @@ from bot.domain.errors import (
 )
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
-from bot.domain.run_spec import TrainingSpec
+from bot.domain.run_spec import TASKS, TrainingSpec, task_of_model
 from bot.slack.blocks.help import EXAMPLES
 from bot.slack.carried_request import request_from_value, request_to_value
 from bot.slack.command_text import format_reserve_command
@@ -376,7 +376,8 @@ RUNS = st.builds(
             "cos_lr": st.booleans(),
         },
     ),
-)
+    task=st.sampled_from(TASKS),
+).map(lambda spec: replace(spec, task=task_of_model(spec.model) or spec.task))
 TYPES = st.one_of(
     st.sampled_from(["a100", "A100-SXM4-80GB", "rtx4090", "H100-80GB-HBM3", "TITAN-V", "x1"]),
     st.from_regex(r"[A-Za-z]{2,6}[0-9]{1,4}(-[a-z0-9]{1,5})?", fullmatch=True),
