@@ -40,6 +40,7 @@
     │   ├── NotTheHolder
     │   ├── NotTheSeriesHolder
     │   ├── NotPermitted
+    │   ├── NotYourTemplate
     │   ├── MayNotApprove
     │   ├── CannotReceive
     │   ├── AdminsOnly
@@ -120,6 +121,7 @@ from bot.domain.training_errors import (
     NoSuchAttempt,
     NoSuchFile,
     NoTraining,
+    NotYourTemplate,
     TemplateTaken,
     UnknownRun,
     UnknownTemplate,
@@ -161,6 +163,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "NotFound",
     "NotPermitted",
     "NotTheSeriesHolder",
+    "NotYourTemplate",
     "NothingLeft",
     "OfferOver",
     "OverQuota",

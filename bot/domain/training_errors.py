@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.error_branches import Conflict, InvalidRequest, NotFound
+from bot.domain.error_branches import Conflict, InvalidRequest, NotAllowed, NotFound
 
 
 class InvalidTemplateName(InvalidRequest):
@@ -32,6 +32,17 @@ class TemplateTaken(Conflict):
     """Somebody else of the team has given that name to another training."""
 
     code = "template_taken"
+
+    def __init__(self, name: str, by_slack_id: str) -> None:
+        super().__init__(name=name, by_slack_id=by_slack_id)
+        self.name = name
+        self.by_slack_id = by_slack_id
+
+
+class NotYourTemplate(NotAllowed):
+    """Only who saved a template, a lead of the team or an admin may delete it."""
+
+    code = "not_your_template"
 
     def __init__(self, name: str, by_slack_id: str) -> None:
         super().__init__(name=name, by_slack_id=by_slack_id)

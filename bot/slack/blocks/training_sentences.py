@@ -36,6 +36,15 @@ def _template_taken(error: errors.TemplateTaken, words: Words) -> Sentence:
     )
 
 
+def _not_your_template(error: errors.NotYourTemplate, words: Words) -> Sentence:
+    owner = words.person(error.by_slack_id, "")
+    return Sentence(
+        f"@{words.foreign(error.name)} was saved by {owner}; only they, a lead of your team or an"
+        " admin may delete it.",
+        f"Ask {owner}.",
+    )
+
+
 def _no_training(error: errors.NoTraining, words: Words) -> Sentence:
     if error.reservation_id is None:
         return Sentence(
@@ -101,6 +110,7 @@ WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     errors.InvalidTemplateName: _invalid_template_name,
     errors.UnknownTemplate: _unknown_template,
     errors.TemplateTaken: _template_taken,
+    errors.NotYourTemplate: _not_your_template,
     errors.NoTraining: _no_training,
     errors.NoSuchAttempt: _no_such_attempt,
     errors.UnknownRun: _unknown_run,
