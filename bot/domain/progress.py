@@ -5,36 +5,57 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 
-RECENT_EPOCHS = 5
-LONGEST_FORECAST_S = timedelta(days=3650).total_seconds()
+from bot.domain.forecast import RECENT_EPOCHS, Span, forecast_left
+
+__all__ = ["RECENT_EPOCHS", "Progress", "estimate_progress", "progress_of_attempts"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``epoch`` of ``epochs`` are done; ``left`` is None until there is something to go by."""
+    """``epoch`` of ``epochs`` are done; ``left`` is None until there is something to go by.
+
+    ``left_low`` and ``left_high`` are the ends of its range (see `bot.domain.forecast`), and
+    ``judged_by`` how many epochs it goes by.
+    """
 
     epoch: int
     epochs: int
     left: timedelta | None
+    left_low: timedelta | None = None
+    left_high: timedelta | None = None
+    judged_by: int = 0
 
     @property
     def fraction(self) -> float:
         """Part of the epochs done, 0 to 1."""
         return self.epoch / self.epochs if self.epochs else 0.0
 
+    @property
+    def range_left(self) -> Span | None:
+        """What is left with its range; None until there is something to go by."""
+        if self.left is None:
+            return None
+        low = self.left if self.left_low is None else self.left_low
+        high = self.left if self.left_high is None else self.left_high
+        return Span(low, self.left, high)
+
 
 def estimate_progress(epochs: int, epoch_seconds: Sequence[float]) -> Progress:
-    """Estimate from the duration of each finished epoch, in seconds, oldest first.
+    """Estimate from the duration of each epoch of one attempt, in seconds, oldest first."""
+    return progress_of_attempts(epochs, [epoch_seconds], len(epoch_seconds))
 
-    The median of the last few epochs is used, and the first is left out as soon as there is
-    another: it pays for warm-up and caching.
+
+def progress_of_attempts(epochs: int, attempts: Sequence[Sequence[float]], done: int) -> Progress:
+    """Estimate from the durations of the finished epochs of each attempt, in seconds.
+
+    The first epoch of every attempt is left out as soon as there is another: it pays for warm-up
+    and caching.  ``done`` is the number of the last finished epoch, which a run that resumed from
+    an older checkpoint reaches with more epochs than that.
     """
-    done = len(epoch_seconds)
-    if not done:
-        return Progress(0, epochs, None)
-    usable = epoch_seconds[1:] or epoch_seconds
-    seconds = median(usable[-RECENT_EPOCHS:])
-    left_s = min(seconds * max(0, epochs - done), LONGEST_FORECAST_S)
-    return Progress(done, epochs, timedelta(seconds=left_s))
+    usable = [each for attempt in attempts for each in attempt[1:]]
+    judged_by = usable or [each for attempt in attempts for each in attempt[:1]]
+    if not judged_by:
+        return Progress(done, epochs, None)
+    left = forecast_left(epochs - done, judged_by, epochs)
+    return Progress(done, epochs, left.likely, left.low, left.high, len(judged_by))

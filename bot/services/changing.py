@@ -21,12 +21,10 @@ from bot.domain.changing_errors import (
 )
 from bot.domain.errors import (
     BeyondHorizon,
-    NotTheHolder,
     OverQuota,
     PastStart,
     ReservationOver,
     TooLong,
-    UnknownReservation,
     WindowTaken,
 )
 from bot.domain.holdings import GpuOnHost
@@ -39,9 +37,9 @@ from bot.domain.states import ReservationState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
 from bot.services import audit, due, limits, outbox, placing, stopping, what_fits
+from bot.services.access import lock_to_change
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view
-from bot.store import reservations
 from bot.store.claims import gpu_on_host, holdings_in, load_calendar, take_turns
 from bot.store.tables import AuditEventRow, GpuRow, ReservationRow
 
@@ -79,7 +77,7 @@ def extend(
     if end <= max(tx.now, row.ends_at):
         raise EndNotLater(row.id, new_end, row.ends_at)
     _require_extendable(tx, member, row, end)
-    return _set_window(tx, member, row, TimeWindow(row.starts_at, end), "extended", request_key)
+    return set_window(tx, member, row, TimeWindow(row.starts_at, end), "extended", request_key)
 
 
 def extend_by_a_slot(
@@ -134,7 +132,7 @@ def shorten(
     if attempt is not None and not attempt.host.online:
         # Its agent would keep the old end, and the GPUs would be handed on while it still trains.
         raise HostDoesNotAnswer(row.id, attempt.host.name)
-    view = _set_window(tx, member, row, TimeWindow(row.starts_at, end), "shortened", request_key)
+    view = set_window(tx, member, row, TimeWindow(row.starts_at, end), "shortened", request_key)
     due.arm_serve_waiting(tx)
     return view
 
@@ -177,28 +175,9 @@ def move(
         return reservation_view(row)
     _require_quota(tx, member, row, window)
     _take_gpus(tx, row, _choose_gpus(tx, row, window))
-    view = _set_window(tx, member, row, window, "moved", request_key)
+    view = set_window(tx, member, row, window, "moved", request_key)
     due.arm_serve_waiting(tx)
     return view
-
-
-def lock_to_change(tx: Tx, member: Member, reservation_id: int) -> ReservationRow:
-    """Lock a reservation that the member may change, and return it as it is now.
-
-    Raises:
-        UnknownReservation: there is none of that number.
-        NotTheHolder: only the holder, a lead of the team or an admin may.
-        ReservationOver: it has ended or was cancelled already.
-    """
-    row = reservations.lock(tx.session, reservation_id)
-    if row is None:
-        raise UnknownReservation(reservation_id)
-    if not member.may_change(holder_member_id=row.member_id, team_id=row.team_id):
-        raise NotTheHolder(reservation_id, row.member.slack_user_id)
-    state = ReservationState(row.state)
-    if state.is_over:
-        raise ReservationOver(reservation_id, state.value)
-    return row
 
 
 def _lock_to_resize(tx: Tx, member: Member, reservation_id: int) -> ReservationRow:
@@ -301,7 +280,7 @@ def _done_before(tx: Tx, row: ReservationRow, request_key: str | None) -> bool:
     return any(event.data.get("request_key") == request_key for event in events)
 
 
-def _set_window(
+def set_window(
     tx: Tx,
     member: Member,
     row: ReservationRow,
@@ -309,7 +288,10 @@ def _set_window(
     change: str,
     request_key: str | None,
 ) -> ReservationView:
-    """Give a locked reservation its new window, and let its timers, its host and people know."""
+    """Give a locked reservation its new window, and let its timers, its host and people know.
+
+    Whoever calls has checked that it may have that window, and has made room on its GPUs.
+    """
     old = TimeWindow(row.starts_at, row.ends_at)
     row.starts_at, row.ends_at = window.start, window.end
     row.version += 1
