@@ -53,5 +53,5 @@ def _run_words(run: TrainingSpec) -> Iterator[str]:
     if run.task != task_of_model(run.model):
         yield f"task={run.task}"
     for name, value in sorted(run.extra.items()):
-        shown = str(value).lower() if isinstance(value, bool) else repr(value)
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
         yield f"{name}={shown}"

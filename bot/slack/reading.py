@@ -75,9 +75,7 @@ class Reading:
         Raises:
             UnreadableTime, UnreadableRequest, InvalidRunSpec: see `bot.slack.grammar`.
         """
-        position = 0
-        while position < len(self.tokens):
-            position += self._step(position)
+        self.read_all()
         self._require_time(text)
         return ReserveRequest(
             length=self._whole_length(),
@@ -90,6 +88,21 @@ class Reading:
             run=check_training_spec(self.run_fields, run_defaults) if self.wants_run else None,
             note=self._note(),
         )
+
+    def read_all(self) -> None:
+        """Go through all words; what is missing is not asked for.
+
+        Raises:
+            UnreadableTime, UnreadableRequest: see `bot.slack.grammar`.
+        """
+        position = 0
+        while position < len(self.tokens):
+            position += self._step(position)
+
+    @property
+    def has_time(self) -> bool:
+        """Tell whether start and length are known by now."""
+        return self._complete
 
     def understood(self, request: ReserveRequest) -> Understood:
         """Return what was read, with the doubts about its times; call `request` first."""
