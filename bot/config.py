@@ -95,6 +95,12 @@ class ServeSettings(DatabaseSettings):
     kill_after_s: float = Field(
         120, gt=0, description="Time a trainer has to stop softly before it is killed"
     )
+    keep_files_days: float = Field(
+        90, gt=0, description="How long files of a run are kept after its end"
+    )
+    keep_checkpoints_days: float = Field(
+        14, gt=0, description="How long the checkpoints of a run are kept after its end"
+    )
     worker_threads: int = Field(16, ge=1, description="Threads that run use cases")
     log_format: LogFormat = Field("json", description="console or json")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
@@ -130,6 +136,8 @@ class ServeSettings(DatabaseSettings):
             heartbeat=timedelta(seconds=self.heartbeat_s),
             host_lost_after=timedelta(seconds=self.host_lost_after_s),
             kill_after=timedelta(seconds=self.kill_after_s),
+            keep_files=timedelta(days=self.keep_files_days),
+            keep_checkpoints=timedelta(days=self.keep_checkpoints_days),
         )
 
     def run_defaults(self) -> TrainingSpec:

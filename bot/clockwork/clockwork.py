@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.clockwork.deliveries import DeliveryRound
+from bot.clockwork.file_sweep import sweep_files
 from bot.clockwork.timers import fire_due
 from bot.clockwork.wheel import Wheel
 from bot.ports.artifact_store import ArtifactStore
 from bot.ports.clock import Clock
 from bot.ports.messenger import Messenger
 from bot.ports.use_cases import UseCaseRunner
-from bot.services import outbox, upkeep
+from bot.services import discards, outbox, upkeep
 
 
 class Clockwork:
-    """Turns two wheels: due timers and the outbox.
+    """Turns three wheels: due timers, the outbox, and files that are to be deleted.
 
     ``owner`` names this process in leases; any number of replicas may turn side by side.
     """
@@ -42,17 +43,25 @@ class Clockwork:
         async def next_delivery_at() -> datetime | None:
             return await run(outbox.next_delivery_at)
 
+        async def sweep() -> int:
+            return await sweep_files(run, artifacts)
+
+        async def next_file_at() -> datetime | None:
+            return await run(discards.next_due_at)
+
         self._wheels = (
             Wheel("timers", clock, fire, next_timer_at),
             Wheel("outbox", clock, deliveries.deliver_due, next_delivery_at),
         )
+        # Not woken by every commit as the others are: no file is in a hurry to go.
+        self._sweeper = Wheel("files", clock, sweep, next_file_at)
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
         """Start turning, in the running event loop."""
         self._loop = asyncio.get_running_loop()
-        for wheel in self._wheels:
+        for wheel in (*self._wheels, self._sweeper):
             wheel.attach(self._scheduler)
         self._scheduler.start()
 

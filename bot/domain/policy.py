@@ -16,7 +16,8 @@ class Policy:
     ``long_reservation`` needs approval.  A request waits for that for ``approval_within``, not
     beyond its start, but at least ``approval_at_least``: urgent ones are for now.  A window that
     became free is offered to one who waits for ``waitlist_offer``; a wish for "now" waits for at
-    most ``longest_wait_for_now``, any other one until its start.
+    most ``longest_wait_for_now``, any other one until its start.  Files of a run are kept for
+    ``keep_files`` after its end, checkpoints for ``keep_checkpoints``.
     """
 
     slot: timedelta = timedelta(hours=2)
@@ -45,6 +46,8 @@ class Policy:
     reading_good_for: timedelta = timedelta(minutes=1)
     kill_after: timedelta = timedelta(seconds=120)
     log_tail_lines: int = 20
+    keep_files: timedelta = timedelta(days=90)
+    keep_checkpoints: timedelta = timedelta(days=14)
 
     @property
     def grid(self) -> SlotGrid:

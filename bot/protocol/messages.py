@@ -218,6 +218,8 @@ class AttemptObservation(Message):
     ``epochs`` lists every epoch since ``ReportResponse.acknowledged_epoch`` of this attempt, in
     order; repeating one changes nothing.  ``trainer_started_at`` is the trainer's exec.
     ``warnings`` are all sentences of the trainer so far that its holder should hear, oldest first.
+    ``log_tail`` holds the last lines of its log, 40 lines and 8 KiB at most; it is empty while the
+    control plane has the same already.
     """
 
     attempt_id: int
@@ -229,6 +231,7 @@ class AttemptObservation(Message):
     end: AttemptEnd | None = None
     checkpoint: CheckpointSeen | None = None
     warnings: tuple[str, ...] = ()
+    log_tail: tuple[str, ...] = ()
 
 
 class GpuProcess(Message):

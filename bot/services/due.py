@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 
 from bot.domain.states import ReservationState
@@ -10,10 +11,14 @@ from bot.store import timers
 from bot.store.tables import ReservationRow
 
 
+FILES_EXPIRE_EVERY = timedelta(days=1)
+
+
 class TimerKind(StrEnum):
     """Every kind of timer; the subject is a reservation unless its name says otherwise.
 
     ``SERVE_WAITING`` has no subject (0): something became free, and those who wait are served.
+    Nor has ``FILES_EXPIRE``: files whose time is over are deleted.
     The subject of ``SERIES_EXTENDS`` is a series.
     The subject of ``WAIT_OFFER_ENDS`` and ``WAIT_EXPIRES`` is a place on the waitlist.
     That of ``TRANSFER_EXPIRES`` and ``SWAP_EXPIRES`` is a transfer or a swap.
@@ -36,6 +41,7 @@ class TimerKind(StrEnum):
     WAIT_EXPIRES = "wait_expires"
     TRANSFER_EXPIRES = "transfer_expires"
     SWAP_EXPIRES = "swap_expires"
+    FILES_EXPIRE = "files_expire"
 
 
 OF_A_RESERVATION = (
@@ -85,3 +91,10 @@ def arm_gpu_gone(tx: Tx, gpu_id: int) -> None:
 def arm_serve_waiting(tx: Tx) -> None:
     """Let those who wait be served, in a transaction of its own, at once. Idempotent."""
     timers.arm(tx.session, TimerKind.SERVE_WAITING, 0, tx.now)
+
+
+def arm_files_expire(tx: Tx, *, at_once: bool = False) -> None:
+    """Look for files whose time is over, within a day if that is not to be anyway. Idempotent."""
+    if at_once or not timers.is_armed(tx.session, TimerKind.FILES_EXPIRE, 0):
+        wait = timedelta(0) if at_once else FILES_EXPIRE_EVERY
+        timers.arm(tx.session, TimerKind.FILES_EXPIRE, 0, tx.now + wait)

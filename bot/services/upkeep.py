@@ -11,6 +11,7 @@ from bot.protocol.messages import StopReason
 from bot.services import (
     approvals,
     audit,
+    file_retention,
     hardware,
     hosts,
     maintenance,
@@ -169,6 +170,7 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.SERIES_EXTENDS: series.extend,
     TimerKind.TRANSFER_EXPIRES: transfers.expire,
     TimerKind.SWAP_EXPIRES: swaps.expire,
+    TimerKind.FILES_EXPIRE: file_retention.expire,
     TimerKind.WAIT_OFFER_ENDS: waitlist.end_offer,
     TimerKind.WAIT_EXPIRES: waitlist.expire,
 }

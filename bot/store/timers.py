@@ -42,6 +42,14 @@ def arm(session: Session, kind: str, subject_id: int, due_at: datetime) -> None:
         row.failures = 0
 
 
+def is_armed(session: Session, kind: str, subject_id: int) -> bool:
+    """Tell whether the timer of that kind and subject is still to fire."""
+    query = select(TimerRow.id).where(
+        TimerRow.kind == kind, TimerRow.subject_id == subject_id, TimerRow.done_at.is_(None)
+    )
+    return session.scalar(query) is not None
+
+
 def disarm(session: Session, subject_id: int, kinds: tuple[str, ...], now: datetime) -> None:
     """Mark the subject's timers of those kinds as done. Idempotent."""
     session.execute(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Header, Query
 
 from bot.domain.errors import TokenRefused
 from bot.ports.artifact_store import ArtifactStore
@@ -17,14 +16,12 @@ from bot.protocol.messages import (
     Report,
     ReportResponse,
 )
-from bot.services import artifacts, hosts, tokens
+from bot.services import hosts, tokens
 from bot.services.tokens import Scope
-from bot.web.body import read_body
+from bot.web.agent_files import file_router
 from bot.web.revision_watch import RevisionWatch
 
 LONGEST_WAIT_S = 30.0
-LARGEST_ARTIFACT_BYTES = 512 * 2**20
-ARTIFACT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
 def agent_router(run: UseCaseRunner, watch: RevisionWatch, store: ArtifactStore) -> APIRouter:
@@ -56,19 +53,5 @@ def agent_router(run: UseCaseRunner, watch: RevisionWatch, store: ArtifactStore)
     async def report(body: Report) -> ReportResponse:
         return await run(hosts.take_report, body)
 
-    @router.put("/attempts/{attempt_id}/artifacts/{name}", status_code=204)
-    async def put_artifact(
-        attempt_id: int,
-        name: Annotated[str, Path(pattern=ARTIFACT_NAME)],
-        request: Request,
-        x_berth_fence: Annotated[int, Header()],
-        x_berth_sha256: Annotated[str, Header(pattern="^[0-9a-fA-F]{64}$")],
-    ) -> Response:
-        content = await read_body(request, LARGEST_ARTIFACT_BYTES)
-        size = await run_in_threadpool(
-            artifacts.keep, store, attempt_id, name, content, x_berth_sha256
-        )
-        await run(artifacts.record, attempt_id, x_berth_fence, name, size, x_berth_sha256)
-        return Response(status_code=204)
-
+    router.include_router(file_router(run, store))
     return router

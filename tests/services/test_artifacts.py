@@ -2,17 +2,18 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from bot.domain.errors import ArtifactDamaged, StaleFence
 from bot.domain.requests import ReserveRequest
-from bot.ports.artifact_store import ArtifactStore
 from bot.protocol.messages import EndCause
 from bot.services import artifacts, booking, queries
-from bot.services.runs import PLOT_NAME
+from bot.services.artifacts import PLOT_NAME, FileOfAttempt
 from bot.services.transaction import UseCases
+from bot.store.artifacts import FsspecArtifactStore
 from bot.store.tables import ArtifactRow
 from tests.support.agent import FakeAgent, Trainer
 from tests.support.audit_trail import audited
@@ -21,19 +22,6 @@ from tests.support.world import TINY_RUN, a_host, a_member
 
 T0 = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 PLOT = b"\x89PNG curves"
-
-
-class Shelf(ArtifactStore):
-    """Keeps files in a dictionary."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-
-    def put(self, key: str, content: bytes) -> None:
-        self.files[key] = content
-
-    def get(self, key: str) -> bytes:
-        return self.files[key]
 
 
 class Scene:
@@ -60,7 +48,16 @@ class Scene:
 
     def record(self, content: bytes = PLOT, name: str = PLOT_NAME, fence: int = 1) -> None:
         digest = hashlib.sha256(content).hexdigest().upper()
-        self.berth.write(artifacts.record, 1, fence, name, len(content), digest)
+        file = FileOfAttempt(1, fence, name, digest)
+        key = self.berth.write(artifacts.reserve_key, file)
+        if key is not None:
+            self.berth.write(artifacts.record, file, key, len(content))
+
+    def key(self) -> str:
+        (row,) = self.rows()
+        assert row.key.startswith("attempts/1/")
+        assert row.key.endswith("/results.png")
+        return row.key
 
     def plots(self) -> list[str]:
         self.postman.deliver_all(self.berth)
@@ -75,15 +72,15 @@ def scene(berth: UseCases) -> Scene:
     return Scene(berth)
 
 
-def test_a_whole_file_is_kept_and_a_damaged_one_is_not() -> None:
-    shelf = Shelf()
+def test_a_whole_file_is_kept_and_a_damaged_one_is_not(tmp_path: Path) -> None:
+    shelf = FsspecArtifactStore(str(tmp_path))
     digest = hashlib.sha256(PLOT).hexdigest()
-    assert artifacts.keep(shelf, 12, PLOT_NAME, PLOT, digest.upper()) == len(PLOT)
-    assert shelf.files == {"attempts/12/results.png": PLOT}
+    assert artifacts.keep(shelf, "a/x", PLOT_NAME, [PLOT], digest.upper()) == len(PLOT)
+    assert shelf.get("a/x") == PLOT
     with pytest.raises(ArtifactDamaged) as refusal:
-        artifacts.keep(shelf, 13, PLOT_NAME, PLOT + b"?", digest)
+        artifacts.keep(shelf, "a/y", PLOT_NAME, [PLOT, b"?"], digest)
     assert refusal.value.name == PLOT_NAME
-    assert list(shelf.files) == ["attempts/12/results.png"]
+    assert shelf.keys() == ("a/x",)
 
 
 def test_a_plot_that_comes_before_the_end_is_shown_with_it(scene: Scene) -> None:
@@ -94,14 +91,14 @@ def test_a_plot_that_comes_before_the_end_is_shown_with_it(scene: Scene) -> None
     assert event.data["name"] == PLOT_NAME
     assert scene.plots() == []
     scene.end()
-    assert scene.plots() == ["attempts/1/results.png"]
+    assert scene.plots() == [scene.key()]
 
 
 def test_a_plot_that_comes_after_the_end_is_shown_then(scene: Scene) -> None:
     scene.end()
     assert scene.plots() == []
     scene.record()
-    assert scene.plots() == ["attempts/1/results.png"]
+    assert scene.plots() == [scene.key()]
     run = scene.berth.run(queries.reservation, scene.view.reservation_id).run
     assert run is not None
     assert run.plot_file_id == "F1"
@@ -122,7 +119,7 @@ def test_a_plot_that_is_sent_again_is_shown_once(scene: Scene, before_the_end: b
     with audited(scene.berth) as trail:
         scene.record()
     assert trail.actions == []
-    assert scene.plots() == ["attempts/1/results.png"]
+    assert scene.plots() == [scene.key()]
     (row,) = scene.rows()
     assert row.sha256 == hashlib.sha256(PLOT).hexdigest()
 
@@ -147,6 +144,7 @@ def test_a_stale_attempt_stores_nothing(scene: Scene) -> None:
         with audited(scene.berth) as trail, pytest.raises(StaleFence):
             scene.record(fence=fence)
         assert trail.actions == []
+    unknown = FileOfAttempt(99, 1, PLOT_NAME, "0" * 64)
     with pytest.raises(StaleFence):
-        scene.berth.write(artifacts.record, 99, 1, PLOT_NAME, 1, "0" * 64)
+        scene.berth.write(artifacts.record, unknown, "a/b", 1)
     assert scene.rows() == []

@@ -128,7 +128,9 @@ async def test_an_artifact_is_kept_whole_or_refused(
     assert (damaged.status_code, damaged.json()["error"]) == (422, "artifact_damaged")
     for _ in range(2):
         assert (await api.put(path, content=content, headers=headers)).status_code == 204
-    assert store.get(f"attempts/{attempt['attempt_id']}/results.png") == content
+    (key,) = store.keys(f"attempts/{attempt['attempt_id']}")
+    assert store.get(key) == content
+    assert (await api.get(path)).content == content
     stale = await api.put(path, content=content, headers={**headers, "X-Berth-Fence": "99"})
     assert (stale.status_code, stale.json()["error"]) == (409, "stale_fence")
 
