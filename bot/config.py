@@ -38,6 +38,9 @@ class ServeSettings(DatabaseSettings):
     )
     listen_host: str = Field("127.0.0.1", description="Address that agents and browsers reach")
     listen_port: int = Field(8600, ge=0, le=65535, description="Port; 0 takes a free one")
+    public_url: str | None = Field(
+        None, description="Where browsers reach Berth, https://…; the listening address by default"
+    )
     slack_mode: Literal["socket", "http"] = Field(
         "socket", description="How Slack reaches Berth: Socket Mode, or signed HTTP requests"
     )
@@ -47,6 +50,12 @@ class ServeSettings(DatabaseSettings):
     )
     slack_signing_secret: SecretStr | None = Field(
         None, description="Signing secret, for HTTP mode"
+    )
+    slack_client_id: str | None = Field(
+        None, description="Client id of the Slack app, for signing in to the pages by Slack"
+    )
+    slack_client_secret: SecretStr | None = Field(
+        None, description="Client secret of the Slack app, for the same"
     )
     slack_api_url: str | None = Field(
         None, description="Another Slack API than Slack's own, such as the sandbox's"
@@ -105,6 +114,13 @@ class ServeSettings(DatabaseSettings):
     log_format: LogFormat = Field("json", description="console or json")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("https://", "http://")):
+            raise ValueError("must begin with https:// (or http:// on loopback)")
+        return url.rstrip("/") if url is not None else None
+
     @field_validator("slot_minutes")
     @classmethod
     def _divides_the_day(cls, minutes: int) -> int:
@@ -118,6 +134,8 @@ class ServeSettings(DatabaseSettings):
             raise ValueError("Socket Mode needs BERTH_SLACK_APP_TOKEN")
         if self.slack_mode == "http" and self.slack_signing_secret is None:
             raise ValueError("HTTP mode needs BERTH_SLACK_SIGNING_SECRET")
+        if (self.slack_client_id is None) != (self.slack_client_secret is None):
+            raise ValueError("Signing in by Slack needs BERTH_SLACK_CLIENT_ID and its secret")
         return self
 
     def policy(self) -> Policy:

@@ -22,9 +22,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.bootstrap.system_clock import SystemClock
 from bot.bootstrap.threads import ThreadedUseCases
+from bot.bootstrap.web_pages import pages_options, public_url
 from bot.clockwork.clockwork import Clockwork
 from bot.config import ServeSettings
-from bot.domain.errors import InvalidSetting
+from bot.domain.errors import BerthError, InvalidSetting
 from bot.services import tokens
 from bot.services.tokens import Scope
 from bot.services.transaction import Defaults, UseCases
@@ -33,6 +34,7 @@ from bot.slack.app import build_slack_app
 from bot.slack.blocks.error_sentences import sentence
 from bot.slack.blocks.sentence_words import PlainWords
 from bot.slack.http_front_door import slack_events_endpoint
+from bot.slack.identity import Directory
 from bot.slack.outbound.messenger import SlackMessenger
 from bot.slack.outbound.send_budget import SendBudget
 from bot.slack.outbound.slack_calls import outbound_client
@@ -71,6 +73,11 @@ class ControlPlane:
     web_app: FastAPI
 
 
+def sentence_of(error: BerthError) -> str:
+    """Return the words for an error, for those who are not in Slack."""
+    return str(sentence(error, PlainWords(UTC)))
+
+
 def use_cases(settings: ServeSettings, database: Database) -> UseCases:
     """Return the use cases over a database, with the rules that the settings describe."""
     defaults = Defaults(
@@ -106,6 +113,7 @@ def build(settings: ServeSettings) -> ControlPlane:
         clock,
         signing_secret=signing_secret.get_secret_value() if signing_secret else None,
         answering=answering,
+        public_url=public_url(settings),
     )
     artifacts = FsspecArtifactStore(settings.artifacts_url)
     messenger = SlackMessenger(outbound_client(bot_token, base_url=api_url), clock, SendBudget())
@@ -116,9 +124,8 @@ def build(settings: ServeSettings) -> ControlPlane:
     endpoint = None
     if settings.slack_mode == "http" and signing_secret is not None:
         endpoint = slack_events_endpoint(slack_app, signing_secret.get_secret_value(), clock)
-    web_app = build_web_app(
-        run, watch, artifacts, endpoint, lambda error: str(sentence(error, PlainWords(UTC)))
-    )
+    pages = pages_options(settings, inbound, Directory(inbound, run), sentence_of)
+    web_app = build_web_app(run, watch, artifacts, endpoint, sentence_of, pages)
     return ControlPlane(
         settings=settings,
         database=database,

@@ -239,6 +239,8 @@ def serve_environment(
         "BERTH_SLACK_BOT_TOKEN": stand_in.bot_token,
         "BERTH_SLACK_APP_TOKEN": stand_in.app_token,
         "BERTH_SLACK_SIGNING_SECRET": stand_in.signing_secret,
+        "BERTH_SLACK_CLIENT_ID": stand_in.client_id,
+        "BERTH_SLACK_CLIENT_SECRET": stand_in.client_secret,
         "BERTH_DEFAULT_CHANNEL": "C0GPU",
         "BERTH_ENROL_AGENT_TOKEN": token,
         "BERTH_RUN_MODEL": "tiny.yaml",

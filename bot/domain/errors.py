@@ -44,6 +44,9 @@
     │   ├── MayNotApprove
     │   ├── CannotReceive
     │   ├── AdminsOnly
+    │   ├── LinkOver
+    │   ├── SignInRefused
+    │   ├── NotFromOurPages
     │   └── TokenRefused
     ├── Conflict                  it made sense, but the world has moved
     │   ├── WindowTaken
@@ -116,6 +119,7 @@ from bot.domain.series_errors import (
     SeriesOver,
     UnknownSeries,
 )
+from bot.domain.sign_in_errors import LinkOver, NotFromOurPages, SignInRefused
 from bot.domain.training_errors import (
     InvalidTemplateName,
     NoSuchAttempt,
@@ -151,6 +155,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "InvalidRequest",
     "InvalidTemplateName",
     "LastAdmin",
+    "LinkOver",
     "MayNotApprove",
     "NoOccurrenceAhead",
     "NoOccurrenceFits",
@@ -161,6 +166,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "NotAllowed",
     "NotBookedYet",
     "NotFound",
+    "NotFromOurPages",
     "NotPermitted",
     "NotTheSeriesHolder",
     "NotYourTemplate",
@@ -170,6 +176,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "ProcessSettled",
     "ReservationStarted",
     "SeriesOver",
+    "SignInRefused",
     "StaleFence",
     "TeamExists",
     "TemplateTaken",

@@ -46,6 +46,9 @@ class Policy:
     reading_good_for: timedelta = timedelta(minutes=1)
     kill_after: timedelta = timedelta(seconds=120)
     log_tail_lines: int = 20
+    web_session: timedelta = timedelta(hours=12)
+    sign_in_link: timedelta = timedelta(minutes=5)
+    sign_in_flow: timedelta = timedelta(minutes=10)
     keep_files: timedelta = timedelta(days=90)
     keep_checkpoints: timedelta = timedelta(days=14)
 

@@ -64,6 +64,8 @@ class StandInOptions:
     bot_token: str = "xoxb-local"  # noqa: S105 - the stand-in's fixed token, no secret
     app_token: str = "xapp-local"  # noqa: S105 - the stand-in's fixed token, no secret
     signing_secret: str = "local-signing-secret"  # noqa: S105 - the stand-in's, no secret
+    client_id: str = "0000.local"
+    client_secret: str = "local-client-secret"  # noqa: S105 - the stand-in's, no secret
     ack_deadline_s: float = 3.0
     trigger_life_s: float = 3.0
     response_url_life_s: float = 1800.0

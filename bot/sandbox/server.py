@@ -20,6 +20,7 @@ from bot.sandbox.options import StandInOptions
 from bot.sandbox.socket_mode import SocketMode
 from bot.sandbox.state import StandInState
 from bot.sandbox.web_api.endpoint import WebApi
+from bot.sandbox.web_api.openid import OpenIdApi
 from bot.sandbox.web_api.response_urls import ResponseUrlApi
 
 HOST = "127.0.0.1"
@@ -128,6 +129,7 @@ class SlackStandIn:
                 web.get("/console/static/{file}", static_files.static),
                 *console.routes(),
                 *control.routes(),
+                *OpenIdApi(self.state).routes(),
                 web.route("*", "/api/{method}", WebApi(self.state).endpoint),
                 web.get("/link/", self._sockets.endpoint),
                 web.post("/respond/{id}", ResponseUrlApi(self.state).endpoint),

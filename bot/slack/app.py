@@ -53,6 +53,7 @@ def build_slack_app(
     *,
     signing_secret: str | None,
     answering: Answering | None = None,
+    public_url: str = "http://127.0.0.1:8600",
 ) -> AsyncApp:
     """Return the app with every listener of `bot.slack.registered`.
 
@@ -62,8 +63,16 @@ def build_slack_app(
         clock: tells the time.
         signing_secret: for HTTP mode; None in Socket Mode.
         answering: where the background work runs, for someone who wants to `drain` it at the end.
+        public_url: where browsers reach Berth's pages.
     """
-    desk = Desk(run, clock, client, Directory(client, run), answering or Answering(client))
+    desk = Desk(
+        run,
+        clock,
+        client,
+        Directory(client, run),
+        answering or Answering(client),
+        public_url=public_url,
+    )
     app = AsyncApp(
         name="berth",
         client=_without_token(client),

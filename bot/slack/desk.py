@@ -46,6 +46,7 @@ class Desk:
     ``events`` are the ids of events that were worked on: Slack delivers an event again when it
     doubts the first delivery, and the retry header says nothing, since in Socket Mode it is on
     every first delivery too.  ``homes`` are the people who have looked at their home tab.
+    ``public_url`` is where browsers reach Berth's pages, without a trailing slash.
     """
 
     run: UseCaseRunner
@@ -55,6 +56,7 @@ class Desk:
     answering: Answering
     events: LastSeen = field(default_factory=LastSeen)
     homes: LastSeen = field(default_factory=LastSeen)
+    public_url: str = "http://127.0.0.1:8600"
 
     async def member(self, asked: Asked) -> tuple[Member, ZoneInfo]:
         """Return who asks, and their time zone.

@@ -44,6 +44,7 @@ SUB_COMMANDS: Mapping[str, str] = {
     "transfer": "transfer",
     "swap": "swap",
     "waitlist": "waitlist",
+    "web": "web",
     "queue": "queue",
     "maintenance": "maintenance",
     "drain": "drain",

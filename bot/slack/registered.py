@@ -22,6 +22,7 @@ from bot.slack.blocks.swap_ideas import ASK_ACTION as ASK_SWAP_ACTION
 from bot.slack.blocks.understood import CHANGE_ACTION as CHANGE_REQUEST_ACTION
 from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
+from bot.slack.blocks.web_link import OPEN_ACTION as OPEN_PAGES_ACTION
 from bot.slack.desk import Desk
 from bot.slack.inbound import answer_offer, click_waiting, submit_handover
 from bot.slack.inbound.ask_swap import ask_swap
@@ -43,6 +44,7 @@ from bot.slack.inbound.submit_form import Submitted, submit_form
 from bot.slack.inbound.take_alternative import take_alternative
 from bot.slack.inbound.toggle_training import toggle_training
 from bot.slack.inbound.transfer_command import click_transfer
+from bot.slack.inbound.web_command import click_link
 
 Work = Callable[[Desk, Asked], Awaitable[None]]
 """What is done after the acknowledgement."""
@@ -84,6 +86,7 @@ ACTIONS: Mapping[str, Work] = {
     RELEASE_ACTION: click_release,
     RELEASE_AT_ACTION: choose_end,
     MAINTENANCE_MOVE_ACTION: click_change,
+    OPEN_PAGES_ACTION: click_link,
 }
 SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
 EVENTS: Mapping[str, Work] = {EVENT: home_opened}

@@ -18,6 +18,8 @@ from bot.services import queries
 from bot.web.agent_api import agent_router
 from bot.web.api.refusals import SentenceOf
 from bot.web.api.routes import PREFIX, api_app
+from bot.web.pages.application import PagesOptions
+from bot.web.pages.site import add_site
 from bot.web.revision_watch import RevisionWatch
 from bot.web.statuses import status_of
 
@@ -32,6 +34,7 @@ def build_web_app(
     store: ArtifactStore,
     slack_endpoint: SlackEndpoint | None = None,
     sentence_of: SentenceOf = str,
+    pages: PagesOptions | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -41,10 +44,13 @@ def build_web_app(
         store: keeps the files of runs.
         slack_endpoint: takes Slack's requests in HTTP mode.
         sentence_of: the words for an error, for people who use the API for programs.
+        pages: what the pages in the browser need of the world; by default only links sign in.
     """
     app = FastAPI(title="Berth", version=bot.__version__, docs_url=None, redoc_url=None)
     app.include_router(agent_router(run, watch, store))
-    app.mount(PREFIX, api_app(run, sentence_of))
+    pages = pages or PagesOptions(sentence_of=sentence_of)
+    app.mount(PREFIX, api_app(run, sentence_of, pages.standing_of))
+    add_site(app, run, pages)
     app.add_exception_handler(BerthError, _answer_anticipated)
     app.add_exception_handler(Exception, _answer_unexpected)
     if slack_endpoint is not None:

@@ -17,6 +17,7 @@ from bot.slack.blocks import (
     handover_sentences,
     outage_sentences,
     series_sentences,
+    sign_in_sentences,
     training_sentences,
 )
 from bot.slack.blocks.rule_words import rule_words
@@ -328,5 +329,6 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     **admin_sentences.WRITERS,
     **outage_sentences.WRITERS,
     **series_sentences.WRITERS,
+    **sign_in_sentences.WRITERS,
     **training_sentences.WRITERS,
 }

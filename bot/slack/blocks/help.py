@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "who holds which GPU, and until when",
     "share": "what each team has had and may have, and who would be served first",
     "mine": "your reservations, each with a button to give it back",
+    "web": "a link, only for you, to the timeline and all else in the browser",
     "cancel": "`/gpu cancel R12 demo moved` gives R12 back, with the reason; `release` is the same",
     "series": "what you have booked to repeat, with buttons to skip the next or cancel all",
     "extend": "`/gpu extend R12 2h`, or `until fri 9am`; `/gpu extend R12` adds one slot",

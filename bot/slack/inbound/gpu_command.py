@@ -28,6 +28,7 @@ from bot.slack.inbound.status_command import show_short_status, show_status
 from bot.slack.inbound.swap_command import swap
 from bot.slack.inbound.transfer_command import transfer
 from bot.slack.inbound.waitlist_command import show_or_join_queue, show_or_join_waitlist
+from bot.slack.inbound.web_command import show_web
 from bot.slack.mentions import without_markup
 
 COMMAND = "/gpu"
@@ -40,6 +41,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "status": show_status,
     "share": show_share,
     "mine": show_mine,
+    "web": show_web,
     "cancel": cancel,
     "series": show_series,
     "extend": extend,

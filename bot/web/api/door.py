@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Path
+from fastapi import Depends, Header, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from bot.domain.errors import TokenRefused
@@ -12,6 +12,7 @@ from bot.domain.people import Member
 from bot.ports.use_cases import UseCaseRunner
 from bot.services import tokens
 from bot.web.api.answers import ErrorAnswer
+from bot.web.sign_in import StandingOf, member_of_browser, require_standing
 
 PREFIX = "/api/v1"
 
@@ -44,22 +45,37 @@ class Door:
     Its answer is a dependency of every route: ``member: Member = door``.
     """
 
-    def __init__(self, run: UseCaseRunner) -> None:
+    def __init__(self, run: UseCaseRunner, standing_of: StandingOf | None = None) -> None:
         self._run = run
+        self._standing_of = standing_of
 
     async def __call__(
         self,
+        request: Request,
         bearer: Annotated[
             HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))
         ],
     ) -> Member:
-        """Return the member as whom the token acts, and note now and then that it is in use.
+        """Return the member as whom the request acts; of a token, note that it is in use.
+
+        Without a token it is who is signed in at the browser (`bot.web.sign_in`).
 
         Raises:
-            TokenRefused: there is none, or it is not a member's.
+            TokenRefused: there is no token that is a member's, and nobody is signed in.
+            NotFromOurPages: a browser's change does not come from Berth's own pages.
+            NotAllowed: the member's Slack account has been deactivated.
         """
-        if bearer is None:
+        member = await self._by_token(bearer) if bearer else await self._by_browser(request)
+        await require_standing(member, self._run, self._standing_of)
+        return member
+
+    async def _by_browser(self, request: Request) -> Member:
+        member = await member_of_browser(request, self._run)
+        if member is None:
             raise TokenRefused
+        return member
+
+    async def _by_token(self, bearer: HTTPAuthorizationCredentials) -> Member:
         use = await self._run(tokens.use_of, bearer.credentials)
         if use.is_news:
             await self._run(tokens.note_use, use.token_id)

@@ -13,6 +13,7 @@ from bot.web.api import reservations
 from bot.web.api.door import PREFIX, REFUSALS, Door
 from bot.web.api.refusals import SentenceOf, answer_refusals
 from bot.web.api.size_limit import SizeLimit
+from bot.web.sign_in import StandingOf
 
 __all__ = ["AREAS", "PREFIX", "REFUSALS", "api_app"]
 
@@ -28,8 +29,13 @@ AREAS: tuple[Area, ...] = (
 """Every area of the API; a route that stands in none does not exist."""
 
 
-def api_app(run: UseCaseRunner, sentence_of: SentenceOf) -> FastAPI:
-    """Return the application to mount at ``/api/v1``; every route asks for a member's token."""
+def api_app(
+    run: UseCaseRunner, sentence_of: SentenceOf, standing_of: StandingOf | None = None
+) -> FastAPI:
+    """Return the application to mount at ``/api/v1``; every route asks who comes.
+
+    Programs show a member's token, pages the session of their browser.
+    """
     app = FastAPI(
         title="Berth",
         version=bot.__version__,
@@ -39,7 +45,7 @@ def api_app(run: UseCaseRunner, sentence_of: SentenceOf) -> FastAPI:
     )
     answer_refusals(app, sentence_of)
     app.add_middleware(SizeLimit)
-    door: Any = Depends(Door(run))
+    door: Any = Depends(Door(run, standing_of))
     for area in AREAS:
         app.include_router(area(run, door), responses=REFUSALS)
     return app

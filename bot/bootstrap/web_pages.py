@@ -1,0 +1,71 @@
+"""What the pages in the browser need of the world: Slack's word about people, and an address."""
+
+from __future__ import annotations
+
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.config import ServeSettings
+from bot.domain.errors import Unavailable
+from bot.domain.policy import Policy
+from bot.slack.identity import Directory
+from bot.slack.standing import Standing
+from bot.web.api.refusals import SentenceOf
+from bot.web.open_id import SlackSignIn
+from bot.web.pages.application import PagesOptions
+
+SLACK_URL = "https://slack.com"
+SIGNED_IN_PATH = "/sign-in/slack/done"
+
+
+def public_url(settings: ServeSettings) -> str:
+    """Return where browsers reach Berth, without a trailing slash."""
+    return settings.public_url or f"http://{settings.listen_host}:{settings.listen_port}"
+
+
+def pages_options(
+    settings: ServeSettings, client: AsyncWebClient, directory: Directory, sentence_of: SentenceOf
+) -> PagesOptions:
+    """Return what the pages need, as the settings describe it."""
+    return PagesOptions(
+        public_url=public_url(settings),
+        session_s=int(Policy().web_session.total_seconds()),
+        slack=_slack_sign_in(settings, client),
+        member_of=directory.member,
+        standing_of=Standing(directory),
+        sentence_of=sentence_of,
+    )
+
+
+def _slack_sign_in(settings: ServeSettings, client: AsyncWebClient) -> SlackSignIn | None:
+    if settings.slack_client_id is None or settings.slack_client_secret is None:
+        return None
+    api_url = settings.slack_api_url
+    return SlackSignIn(
+        client_id=settings.slack_client_id,
+        client_secret=settings.slack_client_secret.get_secret_value(),
+        slack_url=api_url.rstrip("/").removesuffix("/api") if api_url else SLACK_URL,
+        redirect_url=f"{public_url(settings)}{SIGNED_IN_PATH}",
+        workspace_id=_Workspace(client),
+    )
+
+
+class _Workspace:
+    """Asks Slack once which workspace the bot's token belongs to."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._team_id = ""
+
+    async def __call__(self) -> str:
+        """Return the workspace's id.
+
+        Raises:
+            Unavailable: Slack does not answer.
+        """
+        if not self._team_id:
+            try:
+                self._team_id = str((await self._client.auth_test())["team_id"])
+            except (SlackApiError, OSError, TimeoutError) as error:
+                raise Unavailable from error
+        return self._team_id

@@ -1,0 +1,1 @@
+"""Pages in the browser: signing in, the frame, and what each page shows."""

@@ -1,0 +1,8 @@
+"""Every page, in the order of the navigation. To add one: a module with a `Page`, a row here."""
+
+from __future__ import annotations
+
+from bot.web.pages import overview
+from bot.web.pages.page import Page
+
+PAGES: tuple[Page, ...] = (overview.PAGE,)
