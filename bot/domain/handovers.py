@@ -35,3 +35,4 @@ class SwapView:
     proposed_by_slack_id: str
     state: OfferState
     expires_at: datetime
+    reason: str = ""

@@ -70,7 +70,8 @@ class WaitView:
 
     ``ahead`` are the Slack ids of those who come before, the first first.  ``held`` names the
     reservation that holds the window while it is offered, until ``offered_until``.
-    ``expected_start`` is the forecast of the queue; None where nothing can be foreseen.
+    ``expected_start`` is the forecast of the queue; None where nothing can be foreseen.  The place
+    is given up at ``expires_at``, if it has not been served by then.
     """
 
     wait_id: int
@@ -84,6 +85,7 @@ class WaitView:
     held: int | None = None
     offered_until: datetime | None = None
     expected_start: datetime | None = None
+    expires_at: datetime | None = None
 
     @property
     def place(self) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from bot.domain.errors import UnknownHostName
+from bot.domain.errors import UnknownHostName, UnknownReservation
 from bot.domain.maintenance import Effects, Outages
 from bot.domain.outage_notices import GpuTrouble, OutageOver
 from bot.domain.people import Member
 from bot.domain.states import ReservationKind, ReservationState
+from bot.domain.views import ReservationView
 from bot.services import audit, due, outages, outbox
 from bot.services.audit import Actor
 from bot.services.maintenance import PLANNED, find_gpus, require_admin
@@ -150,6 +151,19 @@ def _warn(tx: Tx, row: ReservationRow, cause: Cause) -> None:
     notice = GpuTrouble(row.id, row.member.slack_user_id, cause.detail, lost)
     outbox.tell_holder(tx, row, notice)
     outbox.tell_thread(tx, row, notice)
+
+
+@reads_only
+def maintenance_of(tx: Tx, reservation_id: int) -> ReservationView:
+    """Return maintenance by the number of its reservation.
+
+    Raises:
+        UnknownReservation: there is none of that number, or it is somebody's work.
+    """
+    row = tx.session.get(ReservationRow, reservation_id)
+    if row is None or row.kind != ReservationKind.MAINTENANCE:
+        raise UnknownReservation(reservation_id)
+    return reservation_view(row)
 
 
 @reads_only

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from bot.domain.errors import UnknownPerson
 from bot.domain.people import Member, Role
 from bot.services import audit
-from bot.services.transaction import Tx
+from bot.services.transaction import Tx, reads_only
 from bot.store.tables import MemberRow, TeamRow
 
 
@@ -49,6 +50,19 @@ def identify(
             name=name,
             time_zone=time_zone,
         )
+    return member_of(row)
+
+
+@reads_only
+def known(tx: Tx, slack_user_id: str) -> Member:
+    """Return the member behind a Slack user whom Berth has met.
+
+    Raises:
+        UnknownPerson: it has not; they write `/gpu` once, then it has.
+    """
+    row = tx.session.scalar(select(MemberRow).where(MemberRow.slack_user_id == slack_user_id))
+    if row is None:
+        raise UnknownPerson(slack_user_id)
     return member_of(row)
 
 

@@ -178,6 +178,19 @@ def mine(tx: Tx, member: Member) -> tuple[SeriesView, ...]:
     return tuple(series_view(tx, row) for row in rows)
 
 
+@reads_only
+def look_up(tx: Tx, series_id: int) -> SeriesView:
+    """Return a series as it is now.
+
+    Raises:
+        UnknownSeries: there is none of that number.
+    """
+    row = tx.session.get(SeriesRow, series_id)
+    if row is None:
+        raise UnknownSeries(series_id)
+    return series_view(tx, row)
+
+
 def _within_reach(tx: Tx, rule: Recurrence) -> list[Occurrence]:
     first_start = tx.now - tx.policy.past_start_tolerance
     last_start = tx.now + tx.policy.horizon

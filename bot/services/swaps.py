@@ -163,6 +163,7 @@ def view_of(swap: SwapRow) -> SwapView:
         proposed_by_slack_id=swap.proposed_by.slack_user_id,
         state=OfferState(swap.state),
         expires_at=swap.expires_at,
+        reason=swap.reason or "",
     )
 
 
@@ -247,11 +248,12 @@ def _add(
         state=OfferState.OPEN,
         created_at=tx.now,
         expires_at=min(tx.now + tx.policy.handover_within, first.starts_at, second.starts_at),
+        reason=reason,
     )
     tx.session.add(swap)
     tx.session.flush()
     timers.arm(tx.session, TimerKind.SWAP_EXPIRES, swap.id, swap.expires_at)
-    outbox.tell_holder(tx, second, _proposed(swap, reason))
+    outbox.tell_holder(tx, second, _proposed(swap))
     for row, other in ((first, second), (second, first)):
         audit.record(
             tx,
@@ -266,7 +268,7 @@ def _add(
     return swap
 
 
-def _proposed(swap: SwapRow, reason: str) -> SwapProposed:
+def _proposed(swap: SwapRow) -> SwapProposed:
     first, second = reservation_view(swap.first), reservation_view(swap.second)
     return SwapProposed(
         second.reservation_id,
@@ -282,7 +284,7 @@ def _proposed(swap: SwapRow, reason: str) -> SwapProposed:
         second.window.start,
         second.window.end,
         swap.expires_at,
-        reason,
+        swap.reason or "",
     )
 
 

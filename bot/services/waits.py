@@ -162,4 +162,5 @@ def view(tx: Tx, row: WaitRow, expected_start: datetime | None = None) -> WaitVi
         held=row.held_reservation_id,
         offered_until=row.offered_until,
         expected_start=expected_start,
+        expires_at=row.expires_at,
     )

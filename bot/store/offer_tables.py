@@ -67,6 +67,7 @@ class SwapRow(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(PlainText)
     first: Mapped[ReservationRow] = relationship(foreign_keys=[first_reservation_id])
     second: Mapped[ReservationRow] = relationship(foreign_keys=[second_reservation_id])
     proposed_by: Mapped[MemberRow] = relationship()

@@ -14,7 +14,6 @@ import pytest
 from bot.bootstrap.threads import ThreadedUseCases
 from bot.domain.policy import Policy
 from bot.domain.run_spec import TrainingSpec
-from bot.services import tokens
 from bot.services.transaction import Defaults, UseCases
 from bot.slack.blocks.error_sentences import sentence
 from bot.slack.blocks.sentence_words import PlainWords
@@ -22,6 +21,7 @@ from bot.store.artifacts import FsspecArtifactStore
 from bot.store.database import Database
 from bot.web.app import build_web_app
 from bot.web.revision_watch import RevisionWatch
+from tests.support.api import token_of
 from tests.support.clock import SetClock
 from tests.support.world import a_host, a_member
 
@@ -32,7 +32,6 @@ def _client(sqlite: Database, clock: SetClock, tmp_path: Path) -> Iterator[httpx
     berth = UseCases(sqlite, clock, Policy(), defaults)
     a_host(berth, gpus=2)
     a_member(berth)
-    token = berth.write(tokens.create_member_token, "a pipeline", "U0ALICE")
     run = ThreadedUseCases(berth, threads=2)
     store = FsspecArtifactStore(str(tmp_path / "artifacts"))
     app = build_web_app(
@@ -43,8 +42,29 @@ def _client(sqlite: Database, clock: SetClock, tmp_path: Path) -> Iterator[httpx
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     yield httpx.AsyncClient(
-        transport=transport, base_url="http://berth", headers={"Authorization": f"Bearer {token}"}
+        transport=transport, base_url="http://berth", headers=token_of(berth, "U0ALICE")
     )
+    run.close()
+
+
+@pytest.fixture
+async def api(berth: UseCases, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The API on both databases, with two GPUs; as Alice unless a request says otherwise."""
+    a_host(berth, gpus=2)
+    a_member(berth)
+    run = ThreadedUseCases(berth, threads=4)
+    store = FsspecArtifactStore(str(tmp_path / "artifacts"))
+    app = build_web_app(
+        run,
+        RevisionWatch(run),
+        store,
+        sentence_of=lambda error: str(sentence(error, PlainWords(UTC))),
+    )
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://berth", headers=token_of(berth, "U0ALICE")
+    ) as client:
+        yield client
     run.close()
 
 

@@ -4,53 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from bot.bootstrap.threads import ThreadedUseCases
 from bot.domain.errors import UnknownPerson
 from bot.services import tokens
 from bot.services.tokens import Scope
 from bot.services.transaction import UseCases
-from bot.slack.blocks.error_sentences import sentence
-from bot.slack.blocks.sentence_words import PlainWords
-from bot.store.artifacts import FsspecArtifactStore
 from bot.store.tables import TokenRow
-from bot.web.app import build_web_app
-from bot.web.revision_watch import RevisionWatch
+from tests.support.api import token_of
 from tests.support.clock import SetClock
-from tests.support.world import a_host, a_member
+from tests.support.world import a_member
 
 API = "/api/v1"
 AT_14, AT_16, AT_18 = (f"2026-11-23T{hour}:00:00Z" for hour in (14, 16, 18))
 JSON = {"Content-Type": "application/json"}
 WISH: dict[str, Any] = {"start": AT_14, "length_s": 7200}
-
-
-@pytest.fixture
-async def api(berth: UseCases, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """The API, with two GPUs; requests act as Alice unless they say otherwise."""
-    a_host(berth, gpus=2)
-    a_member(berth)
-    token = berth.write(tokens.create_member_token, "a pipeline", "U0ALICE")
-    run = ThreadedUseCases(berth, threads=4)
-    watch = RevisionWatch(run)
-    store = FsspecArtifactStore(str(tmp_path / "artifacts"))
-    app = build_web_app(
-        run, watch, store, sentence_of=lambda error: str(sentence(error, PlainWords(UTC)))
-    )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://berth", headers={"Authorization": f"Bearer {token}"}
-    ) as client:
-        yield client
-    run.close()
 
 
 async def book(api: httpx.AsyncClient, **wish: Any) -> dict[str, Any]:
@@ -62,8 +35,7 @@ async def book(api: httpx.AsyncClient, **wish: Any) -> dict[str, Any]:
 
 def as_bob(berth: UseCases) -> dict[str, str]:
     a_member(berth, "U0BOB")
-    token = berth.write(tokens.create_member_token, "bob's pipeline", "U0BOB")
-    return {"Authorization": f"Bearer {token}"}
+    return token_of(berth, "U0BOB", "bob's pipeline")
 
 
 async def test_a_pipeline_books_changes_and_gives_back_as_its_member(

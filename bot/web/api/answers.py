@@ -9,7 +9,8 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from bot.domain.holdings import Alternative, GpuOnHost, Holding
-from bot.domain.views import GpuStatus, ReservationView, RunView, Status
+from bot.domain.limits import Rule
+from bot.domain.views import ApprovalView, GpuStatus, ReservationView, RunView, Status, UsageView
 
 
 class Gpu(BaseModel):
@@ -161,10 +162,62 @@ def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
+class RuleAnswer(BaseModel):
+    """A rule that a wish breaks: what it comes to, and what is allowed (GPUs or hours)."""
+
+    kind: str
+    comes_to: float
+    limit: float
+    week: datetime | None
+
+    @classmethod
+    def of(cls, rule: Rule) -> RuleAnswer:
+        """Return the answer for a value."""
+        return cls(kind=rule.kind.value, comes_to=rule.comes_to, limit=rule.limit, week=rule.week)
+
+
+class ApprovalAnswer(BaseModel):
+    """Why something needs approval, and what came of it."""
+
+    id: int
+    state: str
+    rules: list[RuleAnswer]
+    expires_at: datetime
+    decided_by_slack_id: str | None
+    reason: str
+
+    @classmethod
+    def of(cls, view: ApprovalView) -> ApprovalAnswer:
+        """Return the answer for a value."""
+        return cls(
+            id=view.approval_id,
+            state=view.state.value,
+            rules=[RuleAnswer.of(rule) for rule in view.rules],
+            expires_at=view.expires_at,
+            decided_by_slack_id=view.decided_by_slack_id,
+            reason=view.reason,
+        )
+
+
+class UsageCheckAnswer(BaseModel):
+    """An open question whether GPUs are still needed: `no_show` or `idle`."""
+
+    id: int
+    question: str
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, view: UsageView) -> UsageCheckAnswer:
+        """Return the answer for a value."""
+        return cls(id=view.check_id, question=view.question, expires_at=view.expires_at)
+
+
 class ReservationAnswer(BaseModel):
     """A reservation with its GPUs and its run; `id` 12 is what people call R12."""
 
     id: int
+    version: int
+    kind: str
     state: str
     holder_slack_id: str
     holder_name: str
@@ -177,6 +230,9 @@ class ReservationAnswer(BaseModel):
     note: str
     simulated: bool
     run: RunAnswer | None
+    approval: ApprovalAnswer | None
+    usage_check: UsageCheckAnswer | None
+    series_id: int | None
     ended_at: datetime | None
     end_reason: str
 
@@ -185,6 +241,8 @@ class ReservationAnswer(BaseModel):
         """Return the answer for a value."""
         return cls(
             id=view.reservation_id,
+            version=view.version,
+            kind=view.kind.value,
             state=view.state.value,
             holder_slack_id=view.holder_slack_id,
             holder_name=view.holder_name,
@@ -197,6 +255,9 @@ class ReservationAnswer(BaseModel):
             note=view.note,
             simulated=view.simulated,
             run=RunAnswer.of(view.run) if view.run else None,
+            approval=ApprovalAnswer.of(view.approval) if view.approval else None,
+            usage_check=UsageCheckAnswer.of(view.usage) if view.usage else None,
+            series_id=view.series_id,
             ended_at=view.ended_at,
             end_reason=view.end_reason,
         )

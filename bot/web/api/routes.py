@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import bot
 from bot.ports.use_cases import UseCaseRunner
-from bot.web.api import reservations
+from bot.web.api import answering, handovers, outages, people, reservations, series, waiting
 from bot.web.api.door import PREFIX, REFUSALS, Door
 from bot.web.api.refusals import SentenceOf, answer_refusals
 from bot.web.api.size_limit import SizeLimit
@@ -25,6 +25,17 @@ AREAS: tuple[Area, ...] = (
     reservations.looking,
     reservations.booking_routes,
     reservations.changing_routes,
+    handovers.transfer_routes,
+    handovers.swap_routes,
+    waiting.waitlist_routes,
+    waiting.queue_routes,
+    series.series_routes,
+    answering.approval_routes,
+    answering.usage_routes,
+    outages.maintenance_routes,
+    outages.hardware_routes,
+    people.people_routes,
+    people.team_routes,
 )
 """Every area of the API; a route that stands in none does not exist."""
 
