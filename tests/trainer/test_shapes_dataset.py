@@ -58,3 +58,30 @@ def test_the_command_line_prints_where_the_data_set_is(
 ) -> None:
     assert main([str(tmp_path / "out"), "--train-images", "2", "--val-images", "1"]) == 0
     assert Path(capsys.readouterr().out.strip()).read_text().startswith("path: ")
+
+
+@pytest.mark.parametrize(("task", "columns"), [("segment", 6), ("obb", 8), ("pose", 13)])
+def test_each_task_has_labels_of_its_own_within_the_picture(
+    tmp_path: Path, task: str, columns: int
+) -> None:
+    data_yaml = write_shapes_dataset(tmp_path, 5, 3, 64, 7, task)
+    assert ("kpt_shape" in yaml.safe_load(data_yaml.read_text())) == (task == "pose")
+    for path in (tmp_path / "labels").rglob("*.txt"):
+        for row in path.read_text().splitlines():
+            numbers = [float(part) for part in row.split()[1:]]
+            assert len(numbers) >= columns if task == "segment" else len(numbers) == columns
+            assert all(0 <= number <= 1 or number == 2 for number in numbers)
+
+
+def test_pictures_to_classify_lie_in_folders_of_their_class(tmp_path: Path) -> None:
+    assert write_shapes_dataset(tmp_path, 6, 3, 64, 7, "classify") == tmp_path
+    for split, each in (("train", 2), ("val", 1)):
+        found = {
+            folder.name: len(list(folder.iterdir())) for folder in (tmp_path / split).iterdir()
+        }
+        assert found == dict.fromkeys(CLASS_NAMES, each)
+
+
+def test_a_task_without_shapes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="dance"):
+        write_shapes_dataset(tmp_path, task="dance")

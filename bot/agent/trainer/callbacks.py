@@ -10,11 +10,13 @@ together, which Ultralytics arranges at the end of an epoch only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from bot.agent.trainer.checkpoints import CheckpointKeeper
+from bot.agent.trainer.checkpoints import Checkpoint, CheckpointKeeper
 from bot.agent.trainer.ends import CheckpointProblemError, DivergedError, describe
 from bot.agent.trainer.events import MAX_WARNING_CHARS, EventSink, shortened
+from bot.agent.trainer.exact_state import write_exact
 from bot.agent.trainer.results import plain_losses, plain_metrics
 from bot.agent.trainer.stop import StoppedError, StopRequest
 from bot.agent.trainer_contract import CheckpointSaved, EpochFinished, TrainStarted, Warned
@@ -140,7 +142,7 @@ class Reporter:
         if trainer.epoch + 1 >= trainer.epochs:
             return  # nothing can be resumed from here; the checkpoint before it stays
         try:
-            kept = self._keeper.keep(trainer.last)
+            kept = self._keep(trainer)
         except (OSError, CheckpointProblemError) as error:
             self.warn(
                 f"The checkpoint of epoch {trainer.epoch + 1} was not kept: {describe(error)}"
@@ -149,6 +151,18 @@ class Reporter:
         self._events.emit(
             CheckpointSaved(at=self._clock.now(), epoch=kept.epochs_done, path=str(kept.path))
         )
+
+    def _keep(self, trainer: Any) -> Checkpoint:
+        """Keep all that an exact resume needs; where the disk has no room for that, the rest."""
+        try:
+            return self._keeper.keep(trainer.last, partial(write_exact, trainer=trainer))
+        except OSError as error:
+            kept = self._keeper.keep(trainer.last)
+            self.warn(
+                f"The checkpoint of epoch {kept.epochs_done} was kept in half precision only "
+                f"({describe(error)}): a run that resumes from it is as good, but not the same."
+            )
+            return kept
 
     def _on_fit_epoch_end(self, trainer: Any) -> None:
         if self.evaluating_best:  # Ultralytics calls once more after the final evaluation

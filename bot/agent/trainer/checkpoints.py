@@ -31,6 +31,9 @@ class Checkpoint:
     epochs: int
 
 
+Write = Callable[[Path, Path], None]
+"""Writes a checkpoint from a source to a target that is the old one or whole; raises `OSError`."""
+
 Inspect = Callable[[Path], Checkpoint]
 """Reads a checkpoint; raises `CheckpointProblemError` if it cannot be resumed from."""
 
@@ -102,10 +105,10 @@ class CheckpointKeeper:
         self._inspect = inspect
         self._continues = continues
 
-    def keep(self, source: Path) -> Checkpoint:
-        """Copy ``source`` to ``last.pt`` safely, keeping the one before it, and verify the copy.
+    def keep(self, source: Path, write: Write = copy_atomically) -> Checkpoint:
+        """Bring ``source`` to ``last.pt`` safely, keeping the one before it, and verify the copy.
 
-        At every instant one of the two files is whole.
+        ``write`` may add to it on the way.  At every instant one of the two files is whole.
 
         Raises:
             OSError: The disk is full or fails; the older checkpoint is still there.
@@ -114,7 +117,7 @@ class CheckpointKeeper:
         self._folder.mkdir(parents=True, exist_ok=True)
         remove_partials(self._folder)
         fresh = self._folder / "fresh.pt"
-        copy_atomically(source, fresh)
+        write(source, fresh)
         checkpoint = self._inspect(fresh)
         last, previous = self._folder / LAST, self._folder / PREVIOUS
         if not self._continues:

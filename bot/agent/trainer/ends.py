@@ -82,6 +82,15 @@ _KINDS = (
 )
 
 
+def is_about_memory(error: BaseException) -> bool:
+    """Return whether memory was short, on the GPU or the host; says nothing of its causes."""
+    # A torch.OutOfMemoryError is told by its name, so that this module need not import torch.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return any(sign in text for sign in _OUT_OF_MEMORY)
+
+
 def describe(error: BaseException) -> str:
     """Return the error's type and message on one line, without terminal colours."""
     message = " ".join(_COLOUR.sub("", str(error)).split())
@@ -94,11 +103,7 @@ def classify(error: BaseException) -> End:
         return End(EndCause.STOPPED, "Stopped on request.")
     chain = list(_chain(error))
     text = " ".join(describe(link) for link in chain).lower()
-    # A torch.OutOfMemoryError is told by its name, so that this module need not import torch.
-    if any(type(link).__name__ == "OutOfMemoryError" for link in chain) or (
-        any(isinstance(link, MemoryError) for link in chain)
-        or any(sign in text for sign in _OUT_OF_MEMORY)
-    ):
+    if any(is_about_memory(link) for link in chain):
         return _end(EndCause.OUT_OF_MEMORY, error, "Try a smaller batch or smaller images.")
     for kind, subject in _KINDS:
         if isinstance(error, kind):

@@ -19,12 +19,17 @@ ARTIFACTS = (
 )
 """What is worth keeping of a run, below its folder."""
 
-_METRIC_NAMES = {
-    "metrics/precision(B)": "precision",
-    "metrics/recall(B)": "recall",
-    "metrics/mAP50(B)": "map50",
-    "metrics/mAP50-95(B)": "map50_95",
+_FIGURES = {
+    "precision": "precision",
+    "recall": "recall",
+    "mAP50": "map50",
+    "mAP50-95": "map50_95",
 }
+_METRIC_NAMES = {
+    f"metrics/{theirs}({mark})": f"{prefix}{ours}"
+    for mark, prefix in (("B", ""), ("M", "mask_"), ("P", "pose_"))
+    for theirs, ours in _FIGURES.items()
+} | {"metrics/accuracy_top1": "accuracy_top1", "metrics/accuracy_top5": "accuracy_top5"}
 
 
 def existing_artifacts(run_dir: Path) -> tuple[str, ...]:

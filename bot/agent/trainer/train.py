@@ -22,6 +22,7 @@ from bot.agent.trainer.checkpoints import (
 )
 from bot.agent.trainer.ends import End, ModelProblemError, classify
 from bot.agent.trainer.events import EventSink
+from bot.agent.trainer.exact_state import read_checkpoint, restore_files
 from bot.agent.trainer.results import drop_rows_after, existing_artifacts
 from bot.agent.trainer.stop import StoppedError, StopRequest
 from bot.agent.trainer_contract import Ended, TrainerJob
@@ -29,7 +30,7 @@ from bot.ports.clock import Clock
 from bot.protocol.messages import EndCause
 
 if TYPE_CHECKING:
-    from bot.agent.trainer.supervised import SupervisedDetection
+    from bot.agent.trainer.supervised import Supervised
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ class _Attempt:
         if checkpoint is not None:
             reporter.epochs_done = checkpoint.epochs_done
             if telling.first_rank:
+                restore_files(read_checkpoint(checkpoint.path), self._run_dir)
                 drop_rows_after(self._run_dir / "results.csv", checkpoint.epochs_done)
             if why:
                 reporter.warn(f"Resuming from the checkpoint before the last: {why}.")
@@ -189,22 +191,24 @@ def _import_torch(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _make_trainer(reporter: Reporter, arguments: dict[str, Any]) -> SupervisedDetection:
+def _make_trainer(reporter: Reporter, arguments: dict[str, Any]) -> Supervised:
     from ultralytics.data import utils as data_utils
 
-    from bot.agent.trainer.supervised import SupervisedDetection, make_stripping_atomic
+    from bot.agent.trainer.supervised import make_stripping_atomic
+    from bot.agent.trainer.tasks import BY_TASK
 
     make_stripping_atomic()
     # A relative ``path`` in the data set's YAML is meant relative to that file. Ultralytics tries
     # the working directory first and then this folder of its settings.
-    folder = Path(arguments["data"]).parent
+    data = Path(arguments["data"])
+    folder = data if data.is_dir() else data.parent
     if folder.is_absolute() and folder.is_dir():
         os.chdir(folder)
         data_utils.DATASETS_DIR = folder
-    return SupervisedDetection(reporter, arguments)
+    return BY_TASK[arguments["task"]](reporter, arguments)
 
 
-def _plot_what_there_is(trainer: SupervisedDetection) -> None:
+def _plot_what_there_is(trainer: Supervised) -> None:
     """Draw the curves of the epochs so far; a picture is not worth failing for."""
     if not trainer.csv.is_file():
         return

@@ -1,4 +1,4 @@
-"""Generate a small object-detection data set of coloured shapes, the same for the same seed.
+"""Generate a small data set of coloured shapes, the same for the same seed, for any YOLO task.
 
 Run ``python -m bot.sandbox.data.shapes_dataset OUT`` or call `write_shapes_dataset`.
 """
@@ -6,18 +6,22 @@ Run ``python -m bot.sandbox.data.shapes_dataset OUT`` or call `write_shapes_data
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+TASKS = ("detect", "segment", "classify", "pose", "obb")
 CLASS_NAMES = ("square", "circle", "triangle")
 """The classes, in the order of their label ids."""
 
 _COLOURS = ((205, 60, 50), (60, 170, 80), (60, 90, 210))
 _MAX_SHAPES = 3
+_CIRCLE_CORNERS = 16
 _PLACING_TRIES = 25
 
 
@@ -38,18 +42,44 @@ class _Shape:
             and other.top < self.top + self.side
         )
 
-    def label(self, image_px: int) -> str:
-        """Return the YOLO label line: class, centre and size as fractions of the image."""
-        x = (self.left + self.side / 2) / image_px
-        y = (self.top + self.side / 2) / image_px
-        size = self.side / image_px
-        return f"{self.class_id} {x:.6f} {y:.6f} {size:.6f} {size:.6f}"
+    def label(self, image_px: int, task: str) -> str:
+        """Return the YOLO label line of a task; places and sizes are fractions of the image."""
+        if task == "segment":
+            return self._line(image_px, self._outline())
+        if task == "obb":
+            return self._line(image_px, self._corners())
+        middle, size = self.side / 2, self.side / image_px
+        box = [((self.left + middle) / image_px), ((self.top + middle) / image_px), size, size]
+        numbers = " ".join(f"{number:.6f}" for number in box)
+        if task == "pose":
+            points = ((self.left + middle, self.top), *reversed(self._corners()[2:]))
+            visible = (f"{x / image_px:.6f} {y / image_px:.6f} 2" for x, y in points)
+            return f"{self.class_id} {numbers} {' '.join(visible)}"
+        return f"{self.class_id} {numbers}"
+
+    def _line(self, image_px: int, points: Sequence[tuple[float, float]]) -> str:
+        flat = (f"{x / image_px:.6f} {y / image_px:.6f}" for x, y in points)
+        return f"{self.class_id} {' '.join(flat)}"
+
+    def _corners(self) -> tuple[tuple[float, float], ...]:
+        right, bottom = self.left + self.side, self.top + self.side
+        return (self.left, self.top), (right, self.top), (right, bottom), (self.left, bottom)
+
+    def _outline(self) -> tuple[tuple[float, float], ...]:
+        if CLASS_NAMES[self.class_id] == "square":
+            return self._corners()
+        radius = self.side / 2
+        x, y = self.left + radius, self.top + radius
+        if CLASS_NAMES[self.class_id] == "triangle":
+            return (x, float(self.top)), *self._corners()[2:]
+        turns = (2 * math.pi * step / _CIRCLE_CORNERS for step in range(_CIRCLE_CORNERS))
+        return tuple((x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns)
 
 
-def _choose_shapes(rng: random.Random, image_px: int) -> list[_Shape]:
-    """Choose one to three shapes that do not overlap."""
+def _choose_shapes(rng: random.Random, image_px: int, most: int = _MAX_SHAPES) -> list[_Shape]:
+    """Choose one or more shapes that do not overlap."""
     shapes: list[_Shape] = []
-    wanted = rng.randint(1, _MAX_SHAPES)
+    wanted = rng.randint(1, most)
     for _ in range(_PLACING_TRIES):
         side = rng.randint(image_px // 5, image_px // 2)
         shape = _Shape(
@@ -97,35 +127,60 @@ def write_shapes_dataset(
     val_images: int = 16,
     image_px: int = 64,
     seed: int = 7,
+    task: str = "detect",
 ) -> Path:
-    """Write images, YOLO labels and ``data.yaml`` below ``folder``, and return the YAML's path.
+    """Write images and YOLO labels below ``folder``, and return what Ultralytics takes as data.
 
-    The same arguments give the same pixels and labels; writing again replaces the files.  The
-    paths in ``data.yaml`` are absolute, because Ultralytics resolves relative ones against a
+    That is the path of ``data.yaml``, for ``classify`` the folder itself, with one folder per
+    class.  The same arguments give the same pixels and labels; writing again replaces the files.
+    The paths in ``data.yaml`` are absolute, because Ultralytics resolves relative ones against a
     setting of the user.
 
     Raises:
-        ValueError: A split would be empty, or images are smaller than 32 pixels.
+        ValueError: A split would be empty, images are smaller than 32 pixels, or no such task.
         OSError: The folder cannot be written.
     """
     if train_images < 1 or val_images < 1:
         raise ValueError("a data set needs at least one image for training and one for validation")
     if image_px < 32:
         raise ValueError("images below 32 pixels leave no room for the shapes")
+    if task not in TASKS:
+        raise ValueError(f"no shapes for the task {task}")
     rng = random.Random(seed)  # noqa: S311 - pixels, not secrets
     for split, count in (("train", train_images), ("val", val_images)):
-        images, labels = folder / "images" / split, folder / "labels" / split
-        images.mkdir(parents=True, exist_ok=True)
-        labels.mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            shapes = _choose_shapes(rng, image_px)
-            _draw(rng, shapes, image_px).save(images / f"{number:05d}.png")
-            lines = "".join(shape.label(image_px) + "\n" for shape in shapes)
-            (labels / f"{number:05d}.txt").write_text(lines, encoding="utf-8")
+            if task == "classify":
+                _write_classified(rng, folder / split, number, image_px)
+            else:
+                _write_labelled(rng, folder, f"{split}/{number:05d}", image_px, task)
+    return folder if task == "classify" else _write_description(folder, task)
+
+
+def _write_classified(rng: random.Random, folder: Path, number: int, image_px: int) -> None:
+    """Write one image of one shape; the classes take turns, so that none is without."""
+    shape = replace(_choose_shapes(rng, image_px, 1)[0], class_id=number % len(CLASS_NAMES))
+    home = folder / CLASS_NAMES[shape.class_id]
+    home.mkdir(parents=True, exist_ok=True)
+    _draw(rng, [shape], image_px).save(home / f"{number:05d}.png")
+
+
+def _write_labelled(rng: random.Random, folder: Path, name: str, image_px: int, task: str) -> None:
+    image, label = folder / "images" / f"{name}.png", folder / "labels" / f"{name}.txt"
+    image.parent.mkdir(parents=True, exist_ok=True)
+    label.parent.mkdir(parents=True, exist_ok=True)
+    shapes = _choose_shapes(rng, image_px)
+    _draw(rng, shapes, image_px).save(image)
+    lines = "".join(shape.label(image_px, task) + "\n" for shape in shapes)
+    label.write_text(lines, encoding="utf-8")
+
+
+def _write_description(folder: Path, task: str) -> Path:
     names = "".join(f"  {index}: {name}\n" for index, name in enumerate(CLASS_NAMES))
+    # The top, and the two lower corners, which change places in a mirror.
+    points = "kpt_shape: [3, 3]\nflip_idx: [0, 2, 1]\n" if task == "pose" else ""
     data_yaml = folder / "data.yaml"
     data_yaml.write_text(
-        f"path: {folder.resolve()}\ntrain: images/train\nval: images/val\nnames:\n{names}",
+        f"path: {folder.resolve()}\ntrain: images/train\nval: images/val\n{points}names:\n{names}",
         encoding="utf-8",
     )
     return data_yaml
@@ -139,9 +194,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--val-images", type=int, default=16)
     parser.add_argument("--image-px", type=int, default=64)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--task", choices=TASKS, default="detect")
     given = parser.parse_args(argv)
     written = write_shapes_dataset(
-        given.out, given.train_images, given.val_images, given.image_px, given.seed
+        given.out, given.train_images, given.val_images, given.image_px, given.seed, given.task
     )
     sys.stdout.write(f"{written}\n")
     return 0
