@@ -61,7 +61,11 @@
     │   ├── NotBookedYet
     │   ├── OfferOver
     │   ├── OverQuota
+    │   ├── NothingToContinue
+    │   ├── OutOfOrder
     │   ├── CannotHandOver
+    │   ├── CannotGiveMinutes
+    │   ├── NoRunToFit
     │   ├── TemplateTaken
     │   ├── ProcessSettled
     │   ├── CannotAdopt
@@ -100,6 +104,7 @@ from bot.domain.changing_errors import (
     NothingLeft,
     ReservationStarted,
 )
+from bot.domain.continuation_errors import NothingToContinue, OutOfOrder
 from bot.domain.error_branches import (
     BerthError,
     Conflict,
@@ -108,6 +113,7 @@ from bot.domain.error_branches import (
     NotFound,
     Unavailable,
 )
+from bot.domain.forecast_errors import CannotGiveMinutes, NoRunToFit
 from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOffer
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.outage_errors import AdminsOnly, UnknownHostName
@@ -144,6 +150,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "ArtifactDamaged",
     "BerthError",
     "CannotAdopt",
+    "CannotGiveMinutes",
     "CannotHandOver",
     "CannotReceive",
     "Conflict",
@@ -159,6 +166,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "MayNotApprove",
     "NoOccurrenceAhead",
     "NoOccurrenceFits",
+    "NoRunToFit",
     "NoSuchAttempt",
     "NoSuchFile",
     "NoTraining",
@@ -171,7 +179,9 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "NotTheSeriesHolder",
     "NotYourTemplate",
     "NothingLeft",
+    "NothingToContinue",
     "OfferOver",
+    "OutOfOrder",
     "OverQuota",
     "ProcessSettled",
     "ReservationStarted",

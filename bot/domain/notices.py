@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, get_type_hints
 
+from bot.domain.forecast_notices import FORECAST_NOTICES
 from bot.domain.notice_base import Notice
 from bot.domain.outage_notices import OUTAGE_NOTICES
+from bot.domain.run_notices import RUN_NOTICES
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.usage_notices import USAGE_NOTICES
 
@@ -250,7 +252,9 @@ ALL_NOTICES: tuple[type[Notice], ...] = (
     SwapProposed,
     SwapDecided,
     OccurrenceMissed,
+    *FORECAST_NOTICES,
     *OUTAGE_NOTICES,
+    *RUN_NOTICES,
     *USAGE_NOTICES,
 )
 _KINDS: Mapping[str, type[Notice]] = {kind.kind: kind for kind in ALL_NOTICES}

@@ -40,12 +40,16 @@ class ReservationKind(StrEnum):
 
 
 class RunState(StrEnum):
-    """``waiting`` for its reservation, ``starting`` on the host, then on to its end."""
+    """``waiting`` for its reservation, ``starting`` on the host, then on to its end.
+
+    ``retrying``: it failed in a way that may pass, and is tried again in the same reservation.
+    """
 
     WAITING = "waiting"
     STARTING = "starting"
     RUNNING = "running"
     STOPPING = "stopping"
+    RETRYING = "retrying"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
@@ -56,8 +60,8 @@ class RunState(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """Tell whether the run has ended, in whatever way."""
-        return not RUN_MOVES[self]
+        """Tell whether the run has ended, in whatever way; only a person tries it again then."""
+        return self in _ENDS or self is RunState.CANCELLED
 
 
 RESERVATION_MOVES: Mapping[ReservationState, frozenset[ReservationState]] = {
@@ -83,13 +87,21 @@ _ENDS = frozenset(
     }
 )
 
+_ENDS_UNSTARTED = _ENDS - {RunState.SUCCEEDED}
+"""How a run can end while none of its attempts is live: as the last of them did."""
+
 RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
-    RunState.WAITING: frozenset({RunState.STARTING, RunState.CANCELLED, RunState.EXPIRED}),
-    RunState.STARTING: _ENDS | {RunState.RUNNING, RunState.STOPPING},
-    RunState.RUNNING: _ENDS | {RunState.STOPPING},
-    RunState.STOPPING: _ENDS,
-    **{end: frozenset() for end in (*sorted(_ENDS), RunState.CANCELLED)},
+    RunState.WAITING: _ENDS_UNSTARTED | {RunState.STARTING, RunState.CANCELLED},
+    RunState.STARTING: _ENDS
+    | {RunState.RUNNING, RunState.STOPPING, RunState.WAITING, RunState.RETRYING},
+    RunState.RUNNING: _ENDS | {RunState.STOPPING, RunState.WAITING, RunState.RETRYING},
+    RunState.STOPPING: _ENDS | {RunState.WAITING},
+    RunState.RETRYING: _ENDS_UNSTARTED | {RunState.STARTING, RunState.WAITING},
+    **{end: frozenset({RunState.WAITING}) for end in sorted(_ENDS_UNSTARTED)},
+    RunState.SUCCEEDED: frozenset(),
+    RunState.CANCELLED: frozenset(),
 }
+"""To ``waiting`` goes what goes on in another reservation, or is tried again by hand."""
 
 
 class IllegalMove(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.domain.continuations import ContinuationView
 from bot.domain.holdings import GpuOnHost, Holding
 from bot.domain.limits import Rule
 from bot.domain.offers import OfferState
@@ -24,6 +25,8 @@ class RunView:
     (names: ``box_loss``, ``cls_loss``, ``dfl_loss``; ``precision``, ``recall``, ``map50``,
     ``map50_95``).  ``finishes_at`` is the forecast.  ``end_cause`` is a value of
     `bot.protocol.messages.EndCause`, ``end_detail`` a sentence of likely cause.
+    ``finishes_low_at`` and ``finishes_high_at`` are the ends of the forecast's range, and
+    ``finishes_early`` tells that it stops after the last epoch that fits into its window.
     """
 
     run_id: int
@@ -41,6 +44,9 @@ class RunView:
     host_online: bool = True
     plot_file_id: str | None = None
     """Slack's id of the uploaded results plot, once it is there."""
+    finishes_low_at: datetime | None = None
+    finishes_high_at: datetime | None = None
+    finishes_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,10 @@ class ReservationView:
     series_id: int | None = None
     series_words: str = ""
     """How people say the rule of its series: “every weekday 20:00”."""
+    goes_on: ContinuationView | None = None
+    """Where its run goes on, or has gone on."""
+    carries_on: ContinuationView | None = None
+    """Where its run came from, or is still: this reservation continues that one."""
 
     @property
     def gpu_count(self) -> int:

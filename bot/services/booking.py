@@ -10,8 +10,19 @@ from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationKind, ReservationState
 from bot.domain.views import ReservationView
 from bot.protocol.messages import StopReason
-from bot.services import approvals, audit, holding, maintenance, outbox, placing, roles, stopping
-from bot.services.changing import extend, lock_to_change
+from bot.services import (
+    approvals,
+    audit,
+    continuing,
+    holding,
+    maintenance,
+    outbox,
+    placing,
+    roles,
+    stopping,
+)
+from bot.services.access import lock_to_change
+from bot.services.changing import extend
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view
 from bot.store.claims import load_calendar, take_turns
@@ -32,7 +43,7 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
     Raises:
         NotPermitted: viewers may not book.
         InvalidGpuCount: none, or more than there are.
-        UnknownGpu: a GPU was named that does not exist.
+        UnknownGpu, UnknownGpuType: a GPU or a kind of GPU was named that does not exist.
         PastStart, TooShort, TooLong, BeyondHorizon: the window breaks a limit.
         NoSingleHost: a run needs its GPUs on one host, and no host has so many.
         WindowTaken: others hold the GPUs; carries who, and the nearest windows that fit.
@@ -84,6 +95,7 @@ def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> Reservat
     row.end_reason = reason
     if row.kind == ReservationKind.MAINTENANCE:
         maintenance.called_off(tx, member, row)
+    continuing.drop(tx, row, f"R{row.id} was given back")
     if state.is_ahead:
         holding.give_up(tx, row)
     else:

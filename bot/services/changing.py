@@ -259,13 +259,15 @@ def _take_gpus(tx: Tx, row: ReservationRow, gpus: Sequence[GpuOnHost]) -> None:
     """Put the claims onto those GPUs; a claim whose GPU is among them keeps it.
 
     A claim never goes to a GPU of another claim of the same reservation, so that the guard of the
-    database sees no overlap halfway.
+    database sees no overlap halfway.  Nor may it see a new GPU at the old times, at which somebody
+    else may hold it: all is read first, and the caller sets the window before anything is flushed.
     """
     wanted = {gpu.gpu_id for gpu in gpus}
-    new = iter(sorted(wanted - {claim.gpu_id for claim in row.claims}))
+    ids = sorted(wanted - {claim.gpu_id for claim in row.claims})
+    new = iter([tx.session.get_one(GpuRow, gpu_id) for gpu_id in ids])
     for claim in row.claims:
         if claim.gpu_id not in wanted:
-            claim.gpu = tx.session.get_one(GpuRow, next(new))
+            claim.gpu = next(new)
 
 
 def _done_before(tx: Tx, row: ReservationRow, request_key: str | None) -> bool:

@@ -12,10 +12,9 @@ from bot.domain.states import (
     ReservationState,
     RunState,
     move_reservation,
-    move_run,
 )
 from bot.domain.time_window import TimeWindow
-from bot.services import audit, due, open_offers
+from bot.services import audit, due, open_offers, run_ends, run_links
 from bot.services.transaction import Tx
 from bot.services.views import spec_to_json
 from bot.store import approvals, series
@@ -76,10 +75,10 @@ def give_up(tx: Tx, row: ReservationRow) -> None:
     for claim in row.claims:
         claim.live = False
     if row.run is not None:
-        row.run.state = move_run(RunState(row.run.state), RunState.CANCELLED)
-        row.run.ended_at = tx.now
+        run_ends.end_unstarted(tx, row.run, cancelled=True)
     approvals.withdraw_open(tx.session, row.id, tx.now)
     _leave_out_of_its_series(tx, row)
+    run_links.let_go(tx, row, row.end_reason or "it was cancelled")
     open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it was cancelled")
     due.disarm_reservation(tx, row)
     due.arm_serve_waiting(tx)

@@ -12,7 +12,7 @@ from bot.domain.views import ReservationView
 from bot.ports.messenger import CardAddress
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
-from bot.store import outbox
+from bot.store import continuations, outbox
 from bot.store.outbox import Delivery, DeliveryKind
 from bot.store.tables import ArtifactRow, CardRow, ReservationRow
 
@@ -46,7 +46,7 @@ class Parcel:
     def delivery_key(self) -> str:
         """The name by which a message that may have gone out is found again."""
         if self.delivery.kind is DeliveryKind.CARD:
-            return f"card:{self.view.reservation_id}"
+            return f"card:{self.delivery.reservation_id}"
         return f"outbox:{self.delivery.delivery_id}"
 
 
@@ -54,8 +54,10 @@ def show(tx: Tx, reservation: ReservationRow) -> None:
     """Bring the reservation's card up to date at once.
 
     An occurrence of a series that has no card yet gets it only a day before it starts; one that
-    is cancelled before that never has one.
+    is cancelled before that never has one.  Where a run goes on has no card of its own: the card
+    of the run is brought up to date instead.
     """
+    reservation = card_owner(tx, reservation)
     if _waits_for_its_day(tx, reservation):
         if reservation.state == ReservationState.CANCELLED:
             outbox.drop_card_refresh(tx.session, reservation.id, tx.now)
@@ -71,6 +73,7 @@ def show(tx: Tx, reservation: ReservationRow) -> None:
 
 def show_progress(tx: Tx, reservation: ReservationRow) -> None:
     """Bring the card up to date, but not sooner than policy allows after its last edit."""
+    reservation = card_owner(tx, reservation)
     card = outbox.card_of(tx.session, reservation.id)
     earliest = card.edited_at + tx.policy.progress_edit_interval if card else tx.now
     outbox.add_card_refresh(
@@ -104,6 +107,7 @@ def _waits_for_its_day(tx: Tx, reservation: ReservationRow) -> bool:
 
 def tell_thread(tx: Tx, reservation: ReservationRow, notice: Notice) -> None:
     """Tell ``notice`` in the thread of the reservation's card; nothing where it has none yet."""
+    reservation = card_owner(tx, reservation)
     if _waits_for_its_day(tx, reservation):
         return
     outbox.add(
@@ -147,6 +151,7 @@ def tell_channel(tx: Tx, channel_id: str, reservation: ReservationRow, notice: N
 
 def show_plot(tx: Tx, reservation: ReservationRow, artifact: ArtifactRow) -> None:
     """Put a picture of a run into the thread and onto the card."""
+    reservation = card_owner(tx, reservation)
     outbox.add(
         tx.session,
         DeliveryKind.PLOT,
@@ -161,9 +166,33 @@ def _lane(tx: Tx, reservation: ReservationRow) -> str:
     """Return the lane of a card: its team's channel, or where it stood before it was handed over.
 
     A card does not move to the channel of another team, nor does one that was not posted yet.
+    That of a run stays in the lane of the reservation in which the run was first.
     """
-    first = outbox.lane_before_transfer(tx.session, reservation.id)
-    return first or reservation.team.channel_id
+    for earlier in (*continuations.sources_of(tx.session, reservation.id), reservation.id):
+        first = outbox.lane_before_transfer(tx.session, earlier)
+        if first is not None:
+            return first
+    return reservation.team.channel_id
+
+
+def card_owner(tx: Tx, reservation: ReservationRow) -> ReservationRow:
+    """Return the reservation that has the card: one run has one card, wherever it is by now.
+
+    Of a reservation that the run has left it is the one in which it is; of one that it is to come
+    to, the one in which it is still.
+    """
+    planned = continuations.planned_to(tx.session, reservation.id)
+    start = reservation.id if planned is None else planned.from_reservation_id
+    home = continuations.home_of(tx.session, start)
+    return reservation if home == reservation.id else tx.session.get_one(ReservationRow, home)
+
+
+def move_card(tx: Tx, old: ReservationRow, new: ReservationRow) -> None:
+    """Let the card of a run stand for the reservation to which the run has gone."""
+    card = outbox.card_of(tx.session, old.id)
+    if card is not None:
+        card.reservation_id = new.id
+        tx.session.flush()
 
 
 def claim_deliveries(tx: Tx, owner: str) -> tuple[Parcel, ...]:
@@ -186,6 +215,9 @@ def _is_readable(tx: Tx, delivery: Delivery, owner: str) -> bool:
 
 def _parcel(tx: Tx, delivery: Delivery) -> Parcel:
     row = tx.session.get_one(ReservationRow, delivery.reservation_id)
+    if delivery.kind is not DeliveryKind.DIRECT:
+        # The run may have gone on since this was written, and the card with it.
+        row = card_owner(tx, row)
     card = outbox.card_of(tx.session, row.id)
     view = reservation_view(row, card)
     shown = _digest(view)
@@ -213,11 +245,12 @@ def record_card(tx: Tx, parcel: Parcel, owner: str, address: CardAddress) -> Non
     """Record that the card stands at ``address`` and shows the parcel's version."""
     if not _close(tx, parcel, owner, outbox.SENT):
         return
-    card = outbox.card_of(tx.session, parcel.view.reservation_id)
+    owner_row = _owner_of(tx, parcel)
+    card = outbox.card_of(tx.session, owner_row.id)
     if card is None:
         tx.session.add(
             CardRow(
-                reservation_id=parcel.view.reservation_id,
+                reservation_id=owner_row.id,
                 channel_id=address.channel_id,
                 ts=address.ts,
                 shown_version=parcel.shown_version,
@@ -238,10 +271,17 @@ def record_plot(tx: Tx, parcel: Parcel, owner: str, file_id: str) -> None:
     """Record that the plot is in Slack, and let the card show it."""
     if not _close(tx, parcel, owner, outbox.SENT):
         return
-    card = outbox.card_of(tx.session, parcel.view.reservation_id)
+    owner_row = _owner_of(tx, parcel)
+    card = outbox.card_of(tx.session, owner_row.id)
     if card is not None:
         card.plot_file_id = file_id
-        show(tx, tx.session.get_one(ReservationRow, parcel.view.reservation_id))
+        show(tx, owner_row)
+
+
+def _owner_of(tx: Tx, parcel: Parcel) -> ReservationRow:
+    """Return whose card it is now: the run may have gone on while its message was on its way."""
+    row = tx.session.get_one(ReservationRow, parcel.view.reservation_id)
+    return row if parcel.delivery.kind is DeliveryKind.DIRECT else card_owner(tx, row)
 
 
 def record_retry(
@@ -277,7 +317,7 @@ def record_refusal(tx: Tx, parcel: Parcel, owner: str, reason: str) -> None:
     """
     if not _close(tx, parcel, owner, outbox.DEAD, reason):
         return
-    reservation = tx.session.get_one(ReservationRow, parcel.view.reservation_id)
+    reservation = _owner_of(tx, parcel)
     holders_lane = f"dm:{reservation.member.slack_user_id}"
     if parcel.delivery.lane == holders_lane:
         return

@@ -5,12 +5,10 @@ from __future__ import annotations
 from sqlalchemy import update
 
 from bot.domain.states import ReservationState, RunState, move_reservation, move_run
-from bot.protocol.messages import AttemptState, EndCause, StopReason
-from bot.services import audit, due, open_offers
+from bot.protocol.messages import AttemptState, StopReason
+from bot.services import audit, due, open_offers, run_ends, run_links
 from bot.services.transaction import Tx
 from bot.store.tables import AttemptRow, HostRow, ReservationRow, RunRow
-
-NEVER_STARTED = "The reservation was over before the run could start."
 
 
 def live_attempt(run: RunRow | None) -> AttemptRow | None:
@@ -60,10 +58,9 @@ def finish(tx: Tx, row: ReservationRow) -> None:
             claim.ends_at = tx.now
             # A claim that never became live, of maintenance that had to wait, does not now.
             claim.live = claim.live and claim.starts_at < tx.now
-    if row.run is not None and RunState(row.run.state) is RunState.WAITING:
-        row.run.state = move_run(RunState.WAITING, RunState.EXPIRED)
-        row.run.ended_at, row.run.end_cause = tx.now, EndCause.EXPIRED
-        row.run.end_detail = NEVER_STARTED
+    if row.run is not None:
+        run_ends.end_unstarted(tx, row.run, cancelled=False)
+    run_links.let_go(tx, row, row.end_reason or "it is over")
     open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it is over")
     due.disarm_reservation(tx, row)
     due.arm_serve_waiting(tx)

@@ -6,19 +6,22 @@ from datetime import timedelta
 
 from sqlalchemy.orm import object_session
 
+from bot.domain.continuations import ContinuationReason, ContinuationState, ContinuationView
 from bot.domain.limits import rules_from_json
 from bot.domain.offers import OfferState
 from bot.domain.priority import Priority
-from bot.domain.progress import Progress, estimate_progress
+from bot.domain.progress import Progress, progress_of_attempts
 from bot.domain.recurrence import rule_words
 from bot.domain.run_spec import TrainingSpec
 from bot.domain.states import ReservationKind, ReservationState, RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ApprovalView, ReservationView, RunView, UsageView
 from bot.services.series_rows import rule_of
-from bot.store import approvals, usage_checks
+from bot.store import approvals, continuations, usage_checks
 from bot.store.claims import gpu_on_host
+from bot.store.forecast_tables import ForecastWatchRow
 from bot.store.offer_tables import SeriesRow
+from bot.store.run_tables import ContinuationRow
 from bot.store.tables import AttemptRow, CardRow, ReservationRow, RunRow
 
 
@@ -67,6 +70,35 @@ def reservation_view(row: ReservationRow, card: CardRow | None = None) -> Reserv
         usage=_usage_view(row),
         series_id=row.series_id,
         series_words=_series_words(row),
+        goes_on=_goes_on(row),
+        carries_on=_carries_on(row),
+    )
+
+
+def _goes_on(row: ReservationRow) -> ContinuationView | None:
+    session = object_session(row)
+    if session is None or row.kind == ReservationKind.MAINTENANCE:
+        return None
+    link = continuations.planned_from(session, row.id) or continuations.taken_from(session, row.id)
+    return None if link is None else _continuation_view(link, link.target)
+
+
+def _carries_on(row: ReservationRow) -> ContinuationView | None:
+    session = object_session(row)
+    if session is None or row.kind == ReservationKind.MAINTENANCE:
+        return None
+    link = continuations.leading_to(session, row.id)
+    return None if link is None else _continuation_view(link, link.source)
+
+
+def _continuation_view(link: ContinuationRow, other: ReservationRow) -> ContinuationView:
+    return ContinuationView(
+        other.id,
+        ContinuationReason(link.reason),
+        ContinuationState(link.state),
+        TimeWindow(other.starts_at, other.ends_at),
+        tuple(sorted({claim.gpu.host.name for claim in other.claims})),
+        approved=other.state != ReservationState.PENDING,
     )
 
 
@@ -102,8 +134,9 @@ def _approval_view(row: ReservationRow) -> ApprovalView | None:
 
 def run_progress(run: RunRow) -> Progress:
     """Return how far a run is, over all its attempts."""
-    seconds = [epoch.epoch_s for attempt in run.attempts for epoch in attempt.epochs]
-    return estimate_progress(int(run.spec["epochs"]), seconds)
+    seconds = [[epoch.epoch_s for epoch in attempt.epochs] for attempt in run.attempts]
+    done = max((epoch.epoch for attempt in run.attempts for epoch in attempt.epochs), default=0)
+    return progress_of_attempts(int(run.spec["epochs"]), seconds, done)
 
 
 def _run_view(run: RunRow, card: CardRow | None) -> RunView:
@@ -111,9 +144,15 @@ def _run_view(run: RunRow, card: CardRow | None) -> RunView:
     attempt: AttemptRow | None = run.attempts[-1] if run.attempts else None
     last_epoch = attempt.epochs[-1] if attempt and attempt.epochs else None
     state = RunState(run.state)
-    forecast = None
-    if last_epoch and progress.left is not None and not state.is_over:
-        forecast = (last_epoch.at + progress.left).replace(microsecond=0)
+    left = progress.range_left if last_epoch and not state.is_over else None
+    low, likely, high = (
+        (
+            (last_epoch.at + each).replace(microsecond=0)
+            for each in (left.low, left.likely, left.high)
+        )
+        if last_epoch and left
+        else (None, None, None)
+    )
     return RunView(
         run_id=run.id,
         spec=spec_from_json(run.spec),
@@ -123,13 +162,22 @@ def _run_view(run: RunRow, card: CardRow | None) -> RunView:
         metrics=dict(run.final_metrics or (last_epoch.metrics if last_epoch else {})),
         started_at=run.started_at,
         ended_at=run.ended_at,
-        finishes_at=forecast,
+        finishes_at=likely,
+        finishes_low_at=low,
+        finishes_high_at=high,
+        finishes_early=_finishes_early(run),
         end_cause=run.end_cause,
         end_detail=run.end_detail,
         log_tail=tuple(run.log_tail),
         host_online=attempt.host.online if attempt else True,
         plot_file_id=card.plot_file_id if card else None,
     )
+
+
+def _finishes_early(run: RunRow) -> bool:
+    session = object_session(run)
+    watch = session.get(ForecastWatchRow, run.reservation_id) if session else None
+    return watch is not None and watch.finish_early_since is not None
 
 
 def _whole_seconds(span: timedelta | None) -> timedelta | None:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from bot.store import file_tables, offer_tables, process_tables, sign_in_tables
+from bot.store import (
+    file_tables,
+    forecast_tables,
+    offer_tables,
+    process_tables,
+    run_tables,
+    sign_in_tables,
+)
 from bot.store.tables import Base
 
-ALL_TABLE_MODULES = (file_tables, offer_tables, process_tables, sign_in_tables)
+ALL_TABLE_MODULES = (
+    file_tables,
+    forecast_tables,
+    offer_tables,
+    process_tables,
+    run_tables,
+    sign_in_tables,
+)
 """Importing a module of tables is what makes `Base.metadata` know them."""
 
 __all__ = ["ALL_TABLE_MODULES", "Base"]

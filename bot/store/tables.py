@@ -204,7 +204,12 @@ class RunRow(Base):
 
 
 class AttemptRow(Base):
-    """One execution of a run on a host. ``fence`` tells a late message from a current one."""
+    """One execution of a run on a host. ``fence`` tells a late message from a current one.
+
+    ``reservation_id`` is the reservation whose GPUs it has: a run may go on in another one, and
+    what it did stays where it did it.  ``late_s`` are the seconds from when it was due to the
+    trainer's exec; ``batch_that_fits`` is what would have fitted after it ran out of memory.
+    """
 
     __tablename__ = "attempts"
     __table_args__ = (UniqueConstraint("run_id", "number"),)
@@ -221,6 +226,9 @@ class AttemptRow(Base):
     trainer_started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     end_cause: Mapped[str | None] = mapped_column(String(32))
+    reservation_id: Mapped[int | None]
+    late_s: Mapped[float | None]
+    batch_that_fits: Mapped[int | None] = mapped_column(Integer)
     run: Mapped[RunRow] = relationship(back_populates="attempts")
     host: Mapped[HostRow] = relationship()
     epochs: Mapped[list[EpochRow]] = relationship(order_by="EpochRow.epoch", lazy="selectin")

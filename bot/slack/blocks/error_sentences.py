@@ -14,6 +14,8 @@ from bot.domain import errors
 from bot.slack.blocks import (
     admin_sentences,
     changing_sentences,
+    continuation_sentences,
+    forecast_sentences,
     handover_sentences,
     outage_sentences,
     series_sentences,
@@ -325,6 +327,8 @@ _WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     ),
     errors.ArtifactDamaged: partial(_again, "A file arrived damaged and is sent again."),
     **changing_sentences.WRITERS,
+    **continuation_sentences.WRITERS,
+    **forecast_sentences.WRITERS,
     **handover_sentences.WRITERS,
     **admin_sentences.WRITERS,
     **outage_sentences.WRITERS,

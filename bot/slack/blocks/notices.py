@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from bot.domain.forecast_notices import FORECAST_NOTICES
 from bot.domain.notices import (
     ApprovalAsked,
     ApprovalDecided,
@@ -26,14 +27,16 @@ from bot.domain.notices import (
     WindowOffered,
 )
 from bot.domain.outage_notices import OUTAGE_NOTICES
+from bot.domain.run_notices import ContinuationDropped, ContinuationPlanned, RunHandedOn
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.states import RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.usage_notices import USAGE_NOTICES
-from bot.slack.blocks import waiting
+from bot.slack.blocks import continuation_words, waiting
 from bot.slack.blocks.approval import asked_card, decided_card
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
+from bot.slack.blocks.forecast_words import forecast_message
 from bot.slack.blocks.handovers import handover_message
 from bot.slack.blocks.mine import reserve_button
 from bot.slack.blocks.outage_words import outage_message
@@ -180,6 +183,10 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     JobDispatched: waiting.job_dispatched,
     OccurrenceMissed: occurrence_missed,
     ApprovalDecided: lambda notice: decided_card(notice, reserve_button()),
+    ContinuationPlanned: lambda notice: _message(continuation_words.planned(notice)),
+    ContinuationDropped: lambda notice: _message(continuation_words.dropped(notice)),
+    RunHandedOn: lambda notice: _message(continuation_words.handed_on(notice)),
+    **dict.fromkeys(FORECAST_NOTICES, forecast_message),
     **dict.fromkeys(OUTAGE_NOTICES, outage_message),
     **dict.fromkeys(USAGE_NOTICES, usage_message),
 }

@@ -15,6 +15,8 @@ from bot.domain.views import ReservationView, RunView
 from bot.slack.blocks.approval import approval_buttons, approval_line
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
+from bot.slack.blocks.continuation_words import continuation_lines
+from bot.slack.blocks.forecast_words import finish_words
 from bot.slack.blocks.handovers import transfer_button
 from bot.slack.blocks.run_words import (
     cause_words,
@@ -161,6 +163,7 @@ def _body(view: ReservationView, now: datetime) -> list[str]:
         lines += _run_lines(view, run, now)
     elif note:
         lines.append(note)
+    lines = [*lines[:3], *continuation_lines(view), *lines[3:]]
     ending = _ending(view)
     return [*lines[: 3 if ending else 4], *([ending] if ending else [])]
 
@@ -211,7 +214,10 @@ def _time_left(view: ReservationView, run: RunView, now: datetime) -> str:
         return ""
     if finishes_at is None:
         finishes_at = now + left
-    line = f"about {duration_text(max(left, timedelta()))} left, done {slack_date(finishes_at)}"
+    done = finish_words(run) or f"done {slack_date(finishes_at)}"
+    line = f"about {duration_text(max(left, timedelta()))} left, {done}"
+    if run.finishes_early:
+        return f"{line} · :scissors: stops after the last epoch that fits"
     if finishes_at > view.window.end:
         late = duration_text(finishes_at - view.window.end)
         line += f" · :warning: {late} after the end of the window"
