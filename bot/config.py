@@ -96,6 +96,22 @@ class ServeSettings(DatabaseSettings):
     waitlist_offer_minutes: float = Field(
         10, gt=0, description="Time to answer when a window is offered from the waitlist"
     )
+    queue_wait_days: float = Field(
+        7, gt=0, description="How long a job waits in the queue before it is given up"
+    )
+    no_show_minutes: float = Field(
+        15, gt=0, description="Time without a process after which a holder is asked"
+    )
+    idle_minutes: float = Field(
+        30, gt=0, description="Time without real use after which a holder is asked"
+    )
+    idle_below_percent: float = Field(
+        5, ge=0, le=100, description="Utilisation below which a GPU does nothing"
+    )
+    usage_answer_minutes: float = Field(
+        15, gt=0, description="Time to answer before GPUs that do nothing are released"
+    )
+    usage_kept_hours: float = Field(2, gt=0, description="How long nobody asks again after Keep")
     progress_edit_interval_s: float = Field(
         45, ge=0, description="Shortest time between two edits of a card for progress alone"
     )
@@ -150,6 +166,12 @@ class ServeSettings(DatabaseSettings):
             approval_within=timedelta(hours=self.approval_within_hours),
             fairness_half_life=timedelta(days=self.fairness_half_life_days),
             waitlist_offer=timedelta(minutes=self.waitlist_offer_minutes),
+            longest_wait_in_queue=timedelta(days=self.queue_wait_days),
+            no_show_after=timedelta(minutes=self.no_show_minutes),
+            idle_after=timedelta(minutes=self.idle_minutes),
+            idle_below_percent=self.idle_below_percent,
+            usage_answer_within=timedelta(minutes=self.usage_answer_minutes),
+            usage_kept_for=timedelta(hours=self.usage_kept_hours),
             progress_edit_interval=timedelta(seconds=self.progress_edit_interval_s),
             heartbeat=timedelta(seconds=self.heartbeat_s),
             host_lost_after=timedelta(seconds=self.host_lost_after_s),

@@ -16,7 +16,11 @@ class Policy:
     ``long_reservation`` needs approval.  A request waits for that for ``approval_within``, not
     beyond its start, but at least ``approval_at_least``: urgent ones are for now.  A window that
     became free is offered to one who waits for ``waitlist_offer``; a wish for "now" waits for at
-    most ``longest_wait_for_now``, any other one until its start.  Files of a run are kept for
+    most ``longest_wait_for_now``, any other one until its start; a job in the queue
+    for at most ``longest_wait_in_queue``.  Without a process for ``no_show_after``, or below
+    ``idle_below_percent`` for ``idle_after``, its holder is asked, has ``usage_answer_within`` to
+    answer, and is not asked again for ``usage_kept_for``.  The next holder can be asked for
+    ``minutes_most`` of their time.  Files of a run are kept for
     ``keep_files`` after its end, checkpoints for ``keep_checkpoints``.
     """
 
@@ -31,9 +35,11 @@ class Policy:
     approval_within: timedelta = timedelta(hours=4)
     approval_at_least: timedelta = timedelta(minutes=30)
     handover_within: timedelta = timedelta(hours=4)
+    minutes_most: timedelta = timedelta(minutes=60)
     fairness_half_life: timedelta = timedelta(days=7)
     waitlist_offer: timedelta = timedelta(minutes=10)
     longest_wait_for_now: timedelta = timedelta(days=7)
+    longest_wait_in_queue: timedelta = timedelta(days=7)
     progress_edit_interval: timedelta = timedelta(seconds=45)
     heartbeat: timedelta = timedelta(seconds=5)
     host_lost_after: timedelta = timedelta(seconds=60)
@@ -46,11 +52,11 @@ class Policy:
     reading_good_for: timedelta = timedelta(minutes=1)
     kill_after: timedelta = timedelta(seconds=120)
     log_tail_lines: int = 20
+    keep_files: timedelta = timedelta(days=90)
+    keep_checkpoints: timedelta = timedelta(days=14)
     web_session: timedelta = timedelta(hours=12)
     sign_in_link: timedelta = timedelta(minutes=5)
     sign_in_flow: timedelta = timedelta(minutes=10)
-    keep_files: timedelta = timedelta(days=90)
-    keep_checkpoints: timedelta = timedelta(days=14)
 
     @property
     def grid(self) -> SlotGrid:

@@ -8,7 +8,7 @@ from bot.domain.errors import UnknownPerson
 from bot.domain.people import Member, Role
 from bot.services import audit
 from bot.services.transaction import Tx, reads_only
-from bot.store.tables import MemberRow, TeamRow
+from bot.store.tables import AuditEventRow, MemberRow, TeamRow
 
 
 def identify(
@@ -16,8 +16,8 @@ def identify(
 ) -> Member:
     """Return the member behind a Slack user, with name and time zone as Slack has them now.
 
-    A newcomer joins the default team; an administrator of the workspace becomes one of Berth.
-    Idempotent.
+    A newcomer joins the default team.  An administrator of the workspace becomes one of Berth, also
+    later on, unless an admin of Berth has given them their role; nobody is demoted.  Idempotent.
     """
     row = tx.session.scalar(select(MemberRow).where(MemberRow.slack_user_id == slack_user_id))
     if row is None:
@@ -40,17 +40,56 @@ def identify(
             team=team.name,
             role=row.role,
         )
-    elif (row.name, row.time_zone) != (name, time_zone):
-        row.name, row.time_zone = name, time_zone
-        audit.record(
-            tx,
-            audit.Actor("member", slack_user_id),
-            "member.updated",
-            ("member", row.id),
-            name=name,
-            time_zone=time_zone,
-        )
+    else:
+        _bring_up_to_date(tx, row, name, time_zone)
+        if is_workspace_admin:
+            _promote(tx, row)
     return member_of(row)
+
+
+def _bring_up_to_date(tx: Tx, row: MemberRow, name: str, time_zone: str) -> None:
+    if (row.name, row.time_zone) == (name, time_zone):
+        return
+    row.name, row.time_zone = name, time_zone
+    audit.record(
+        tx,
+        audit.Actor("member", row.slack_user_id),
+        "member.updated",
+        ("member", row.id),
+        name=name,
+        time_zone=time_zone,
+    )
+
+
+def _promote(tx: Tx, row: MemberRow) -> None:
+    """Make an administrator of the workspace an admin, unless their role is somebody's decision."""
+    if row.role == Role.ADMIN:
+        return
+    decided = tx.session.scalar(
+        select(AuditEventRow.id)
+        .where(
+            AuditEventRow.subject_type == "member",
+            AuditEventRow.subject_id == row.id,
+            AuditEventRow.action == "member.role_changed",
+            AuditEventRow.actor_type == "member",
+        )
+        .limit(1)
+    )
+    # Locked now: several may be told at the same time that somebody has become one.
+    tx.session.flush()
+    tx.session.refresh(row, with_for_update=True)
+    if decided is not None or row.role == Role.ADMIN:
+        return
+    audit.record(
+        tx,
+        audit.CLOCKWORK,
+        "member.role_changed",
+        ("member", row.id),
+        reason="administrator of the Slack workspace",
+        old_role=row.role,
+        role=Role.ADMIN.value,
+    )
+    row.role = Role.ADMIN
 
 
 @reads_only

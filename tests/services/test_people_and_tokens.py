@@ -12,7 +12,7 @@ from bot.domain.errors import TokenRefused, UnknownReservation
 from bot.domain.people import Role
 from bot.domain.requests import ReserveRequest
 from bot.protocol.messages import GpuInventory, RegisterRequest
-from bot.services import booking, hosts, outbox, people, queries, tokens, upkeep
+from bot.services import booking, hosts, outbox, people, queries, roles, tokens, upkeep
 from bot.services.tokens import Scope
 from bot.services.transaction import UseCases, is_read_only
 from bot.store.tables import Base, GpuRow, TokenRow
@@ -54,6 +54,30 @@ def test_name_and_time_zone_follow_slack(berth: UseCases) -> None:
     )
     event = trail.only()
     assert (event.action, event.subject_id) == ("member.updated", alice.member_id)
+
+
+def test_who_comes_to_run_the_workspace_later_becomes_an_admin(berth: UseCases) -> None:
+    assert a_member(berth).role is Role.MEMBER
+    with audited(berth) as trail:
+        assert a_member(berth, admin=True).role is Role.ADMIN
+    event = trail.only()
+    assert (event.action, event.actor, event.data["role"]) == (
+        "member.role_changed",
+        "clockwork",
+        "admin",
+    )
+    with audited(berth) as trail:
+        a_member(berth, admin=True)
+        assert a_member(berth, admin=False).role is Role.ADMIN, "nobody is demoted by Slack"
+    assert trail.actions == []
+
+
+def test_the_word_of_an_admin_of_berth_wins_over_that_of_slack(berth: UseCases) -> None:
+    ada, bob = a_member(berth, "U0ADA", admin=True), a_member(berth, "U0BOB")
+    berth.write(roles.set_role, ada, bob.slack_user_id, Role.ADMIN)
+    assert a_member(berth, "U0BOB", admin=False).role is Role.ADMIN
+    berth.write(roles.set_role, ada, bob.slack_user_id, Role.VIEWER)
+    assert a_member(berth, "U0BOB", admin=True).role is Role.VIEWER
 
 
 def test_a_team_posts_where_the_configuration_says(berth: UseCases) -> None:

@@ -91,6 +91,13 @@ def test_every_sub_command_is_documented_dispatched_and_in_the_help() -> None:
     assert set(HELP) == set(SUB_COMMANDS.values())
 
 
+def test_the_hint_beside_the_command_names_every_sub_command() -> None:
+    (command,) = manifest()["features"]["slash_commands"]
+    hint = command["usage_hint"]
+    assert len(hint) <= 1000
+    assert set(re.findall(r"\w+", hint)) >= set(DISPATCHED) - {""}
+
+
 def test_every_documented_line_can_be_read() -> None:
     text = (REPOSITORY / "docs" / "commands.md").read_text()
     lines = re.findall(r"^/gpu (.*)$", text, re.MULTILINE)
