@@ -10,7 +10,6 @@ from bot.services.transaction import Tx
 from bot.store import timers
 from bot.store.tables import ReservationRow
 
-
 FILES_EXPIRE_EVERY = timedelta(days=1)
 
 
@@ -22,6 +21,7 @@ class TimerKind(StrEnum):
     The subject of ``SERIES_EXTENDS`` is a series.
     The subject of ``WAIT_OFFER_ENDS`` and ``WAIT_EXPIRES`` is a place on the waitlist.
     That of ``TRANSFER_EXPIRES`` and ``SWAP_EXPIRES`` is a transfer or a swap.
+    That of ``MINUTES_EXPIRE`` is a request for minutes.
     That of ``GPU_GONE`` is a GPU.
     """
 
@@ -41,6 +41,7 @@ class TimerKind(StrEnum):
     WAIT_EXPIRES = "wait_expires"
     TRANSFER_EXPIRES = "transfer_expires"
     SWAP_EXPIRES = "swap_expires"
+    MINUTES_EXPIRE = "minutes_expire"
     FILES_EXPIRE = "files_expire"
 
 

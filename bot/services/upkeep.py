@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from bot.domain.notices import EndsSoon
-from bot.domain.states import ReservationState, RunState, move_reservation
+from bot.domain.states import ReservationState, move_reservation
 from bot.protocol.messages import StopReason
 from bot.services import (
     approvals,
     audit,
     file_retention,
+    forecasts,
     hardware,
     hosts,
     maintenance,
+    minutes,
     outages,
     outbox,
     runs,
@@ -28,7 +29,6 @@ from bot.services import (
 )
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
-from bot.services.views import reservation_view
 from bot.store import reservations, timers
 from bot.store.claims import take_turns
 from bot.store.tables import ReservationRow
@@ -56,7 +56,7 @@ def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
         return
     kind, _, argument = timer.kind.partition(":")
     if kind == TimerKind.ENDS_SOON:
-        _announce_end(tx, row, int(argument))
+        forecasts.announce_end(tx, row, int(argument))
     else:
         OF_RESERVATIONS[TimerKind(kind)](tx, row)
 
@@ -127,23 +127,6 @@ def _end(tx: Tx, row: ReservationRow) -> None:
     outbox.show(tx, row)
 
 
-def _announce_end(tx: Tx, row: ReservationRow, minutes: int) -> None:
-    if row.ends_at <= tx.now or row.run is None or RunState(row.run.state).is_over:
-        return
-    view = reservation_view(row)
-    outbox.tell_holder(
-        tx,
-        row,
-        EndsSoon(
-            row.id,
-            row.member.slack_user_id,
-            minutes,
-            row.ends_at,
-            view.run.finishes_at if view.run else None,
-        ),
-    )
-
-
 OF_THOSE_WHO_WAIT = (
     TimerKind.SERVE_WAITING,
     TimerKind.WAIT_OFFER_ENDS,
@@ -170,6 +153,7 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.SERIES_EXTENDS: series.extend,
     TimerKind.TRANSFER_EXPIRES: transfers.expire,
     TimerKind.SWAP_EXPIRES: swaps.expire,
+    TimerKind.MINUTES_EXPIRE: minutes.expire,
     TimerKind.FILES_EXPIRE: file_retention.expire,
     TimerKind.WAIT_OFFER_ENDS: waitlist.end_offer,
     TimerKind.WAIT_EXPIRES: waitlist.expire,

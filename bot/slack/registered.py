@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from bot.slack.blocks import logs, templates, train_modal
+from bot.slack.blocks.run_menu import MENU_ACTION
+from bot.slack.inbound import logs_command, template_command, train_command
 from bot.slack.asked import Asked
-from bot.slack.blocks import handover_modals, handovers, waiting
+from bot.slack.blocks import forecast_words, handover_modals, handovers, waiting
 from bot.slack.blocks.approval import APPROVE_ACTION, DECLINE_ACTION, DECLINE_CALLBACK
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
@@ -24,7 +27,7 @@ from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.blocks.web_link import OPEN_ACTION as OPEN_PAGES_ACTION
 from bot.slack.desk import Desk
-from bot.slack.inbound import answer_offer, click_waiting, submit_handover
+from bot.slack.inbound import answer_offer, click_forecast, click_waiting, submit_handover
 from bot.slack.inbound.ask_swap import ask_swap
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
@@ -56,6 +59,12 @@ COMMANDS: Mapping[str, Work] = {COMMAND: gpu}
 ACTIONS: Mapping[str, Work] = {
     OPEN_ACTION: open_form,
     TRAIN_ACTION: toggle_training,
+    train_modal.AGAIN_ACTION: train_command.click_again,
+    train_modal.TEMPLATE_ACTION: train_command.choose_template,
+    templates.DELETE_ACTION: template_command.click_delete,
+    MENU_ACTION: logs_command.choose_from_menu,
+    logs.AGAIN_ACTION: logs_command.refresh_log,
+    logs.FULL_ACTION: logs_command.full_log,
     ALTERNATIVE_ACTION: take_alternative,
     ASK_SWAP_ACTION: ask_swap,
     CONFIRM_REQUEST_ACTION: confirm_request,
@@ -86,12 +95,20 @@ ACTIONS: Mapping[str, Work] = {
     RELEASE_ACTION: click_release,
     RELEASE_AT_ACTION: choose_end,
     MAINTENANCE_MOVE_ACTION: click_change,
+    forecast_words.ASK_ACTION: click_forecast.ask_minutes,
+    forecast_words.GIVE_ACTION: click_forecast.give_minutes,
+    forecast_words.KEEP_ACTION: click_forecast.keep_minutes,
+    forecast_words.CONTINUE_ACTION: click_forecast.continue_later,
+    forecast_words.FIT_ACTION: click_forecast.fit_to_slot,
+    forecast_words.SHORTEN_ACTION: click_forecast.give_back_the_rest,
     OPEN_PAGES_ACTION: click_link,
 }
 SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
 EVENTS: Mapping[str, Work] = {EVENT: home_opened}
 VIEWS: Mapping[str, Submission] = {
     CALLBACK: submit_form,
+    train_modal.CALLBACK: train_command.submit_train,
+    templates.SAVE_CALLBACK: template_command.submit_template,
     DECLINE_CALLBACK: submit_decline,
     handover_modals.TRANSFER_CALLBACK: submit_handover.submit_transfer,
     handover_modals.DECLINE_CALLBACK: submit_handover.submit_decline,

@@ -6,6 +6,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.domain.forecast_notices import (
+    MinutesAsked,
+    MinutesDecided,
+    RunEarly,
+    RunFinishesEarly,
+    RunInTime,
+    RunLate,
+)
 from bot.domain.holdings import GpuOnHost
 from bot.domain.limits import Rule, RuleKind, rules_to_texts
 from bot.domain.notices import (
@@ -133,6 +141,7 @@ def sample_notices() -> tuple[Notice, ...]:
         *handover_notices(),
         *series_notices(),
         *waiting_notices(),
+        *forecast_notices(),
     )
 
 
@@ -223,4 +232,34 @@ def _outage_notices() -> tuple[Notice, ...]:
         GpuTrouble(12, "U0ALICE", why, old),
         OutageOver(12, "U0ALICE", "maintenance", START),
         OutageOver(12, "U0ALICE", "broken", START),
+    )
+
+
+def forecast_notices() -> tuple[Notice, ...]:
+    """Return what is said of the end of runs: with all choices, with none, and what follows."""
+    end, hour = WINDOW.end, timedelta(hours=1)
+    late = (12, "U0ALICE", end, end + hour, end + 2 * hour, end + 3 * hour, 41, 100)
+    moved = (START, end, START + hour / 2, end)
+    return (
+        RunLate(*late, extend_to=end + 4 * hour, extend_enough=True, fits_epochs=82),
+        RunLate(*late, minutes=60, again=True),
+        RunLate(
+            *late,
+            next_slack_id="U0BOB",
+            next_reservation_id=13,
+            ask_minutes=30,
+            continue_start=end + 4 * hour,
+            continue_end=end + 8 * hour,
+            finishes_early=True,
+        ),
+        RunLate(*late, minutes=30, continues_in=14),
+        RunInTime(12, "U0ALICE", end, end - hour, end - hour / 2),
+        RunEarly(12, "U0ALICE", end, end - 4 * hour, end - 6 * hour, end - 5 * hour, 4),
+        RunFinishesEarly(12, "U0ALICE", 82, 100, end),
+        MinutesAsked(13, 5, "U0ALICE", 12, 30, *moved, START, "<!channel> yolov8l", 41, 100),
+        MinutesAsked(13, 5, "U0ALICE", 12, 30, START, end, START + hour, end + hour, START),
+        *(
+            MinutesDecided(12, 5, "U0BOB", state, 30, end, 13, "<!channel> demo")
+            for state in ("accepted", "declined", "expired")
+        ),
     )
