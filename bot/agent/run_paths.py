@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from bot.domain.run_arguments import EXTRA_ARGUMENTS
+from bot.agent.described_data import DataOutside, require_inside
+from bot.domain.run_arguments import EXTRA_ARGUMENTS, read_value, wanted
 from bot.domain.run_spec import MODEL_NAME
 from bot.protocol.messages import RunSpec
 
@@ -48,16 +49,19 @@ def resolve_model(name: str, roots: tuple[Path, ...]) -> str:
     )
 
 
-def resolve_data(name: str, roots: tuple[Path, ...]) -> str:
+def resolve_data(name: str, roots: tuple[Path, ...], task: str = "detect") -> str:
     """Return the path of a dataset's YAML below one of ``roots``.
 
-    A folder stands for the ``data.yaml`` in it.
+    A folder stands for the ``data.yaml`` in it.  To classify, the dataset is the folder itself.
+    What the YAML points to lies below the roots, too.
 
     Raises:
         SpecRefused: it leads out of the roots, is missing, or is no dataset.
     """
     _require_relative("dataset", name)
     found = _find("dataset", name, roots)
+    if task == "classify" and found is not None:
+        return _classified(name, found, roots)
     if found is not None and found.is_dir():
         found = _find("dataset", f"{name}/data.yaml", roots)
     if found is None or not found.is_file():
@@ -67,6 +71,23 @@ def resolve_data(name: str, roots: tuple[Path, ...]) -> str:
         )
     if found.suffix not in _DATA_SUFFIXES:
         raise SpecRefused(f"The dataset “{name}” is not described by a .yaml file.")
+    try:
+        require_inside(found, roots)
+    except DataOutside as error:
+        raise SpecRefused(str(error)) from error
+    return str(found)
+
+
+def _classified(name: str, found: Path, roots: tuple[Path, ...]) -> str:
+    if not (found / "train").is_dir():
+        raise SpecRefused(
+            f"The dataset “{name}” cannot be used to classify: that takes a folder with folders "
+            "train and val, and in each one folder per class."
+        )
+    for split in ("train", "val", "validation", "valid", "test"):
+        real = (found / split).resolve()
+        if not any(real.is_relative_to(root.resolve()) for root in roots):
+            raise SpecRefused(f"The folder {split} of “{name}” is a link that leads out.")
     return str(found)
 
 
@@ -74,11 +95,17 @@ def check_extra(spec: RunSpec) -> None:
     """Check the further arguments once more, here where they would take effect.
 
     Raises:
-        SpecRefused: one is not on the allow list.
+        SpecRefused: one is not on the allow list, or out of its bounds.
     """
     unknown = sorted(spec.extra.keys() - EXTRA_ARGUMENTS.keys())
     if unknown:
         raise SpecRefused(f"This host's agent does not pass on: {', '.join(unknown)}.")
+    for name, value in spec.extra.items():
+        try:
+            read_value(value, EXTRA_ARGUMENTS[name])
+        except ValueError as error:
+            must = wanted(EXTRA_ARGUMENTS[name])
+            raise SpecRefused(f"The argument {name} must be {must}.") from error
 
 
 def _require_relative(what: str, name: str) -> None:

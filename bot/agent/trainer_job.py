@@ -20,6 +20,8 @@ from bot.agent.trainer_process import Launch
 from bot.protocol.messages import DesiredAttempt, GpuInventory
 
 _log = structlog.get_logger(__name__)
+PREVIOUS_CHECKPOINT = "previous.pt"
+"""What the trainer calls the checkpoint before the last; it lies beside the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def prepare_launch(
         raise SpecRefused(f"This host has no GPU {', '.join(unknown)}.")
     check_extra(desired.spec)
     model_path = resolve_model(desired.spec.model, setup.model_roots)
-    data_path = resolve_data(desired.spec.data, setup.data_roots)
+    data_path = resolve_data(desired.spec.data, setup.data_roots, desired.spec.task)
     real_gpus = [uuid for uuid in desired.gpu_uuids if not gpus[uuid].simulated]
     files.run.mkdir(parents=True, exist_ok=True)
     job = TrainerJob(
@@ -99,22 +101,34 @@ def _environment(setup: TrainerSetup, real_gpus: list[str]) -> dict[str, str]:
 
 
 def _bring_checkpoint(checkpoint: SavedCheckpoint | None, files: AttemptFiles) -> str | None:
-    """Link the checkpoint into the attempt's folder, for the older attempt may be forgotten."""
+    """Link the checkpoint into the attempt's folder, for the older attempt may be forgotten.
+
+    The one before it goes along: the trainer takes that if the last one turns out to be damaged.
+    """
     if files.resume_from.exists():
         return str(files.resume_from)
     if checkpoint is None:
         return None
     source = Path(checkpoint.path)
+    before = source.with_name(PREVIOUS_CHECKPOINT)
     # A torch file is a zip archive with its directory at the end: a torn one has none.
-    if not source.is_file() or not zipfile.is_zipfile(source):
+    whole = [path for path in (source, before) if path.is_file() and zipfile.is_zipfile(path)]
+    if not whole:
         _log.warning("checkpoint_unusable", file=str(source))
         return None
     carry_over_results(results_beside(source), files.run / "results.csv", checkpoint.epoch)
-    try:
-        os.link(source, files.resume_from)
-    except OSError:
-        shutil.copyfile(source, files.resume_from)
+    if before in whole and before != source:
+        _link(before, files.resume_from.with_name(PREVIOUS_CHECKPOINT))
+    _link(whole[0], files.resume_from)
     return str(files.resume_from)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def results_beside(checkpoint: Path) -> Path:

@@ -83,6 +83,21 @@ def test_a_checkpoint_and_its_results_are_brought_along(files: AttemptFiles) -> 
     assert (files.run / "results.csv").read_text() == "epoch,time\n1,1.0\n2,2.0\n"
 
 
+def test_the_checkpoint_before_goes_along_and_stands_in_for_a_torn_one(
+    files: AttemptFiles,
+) -> None:
+    kept = files.folder.parent / "old/run/resume"
+    kept.mkdir(parents=True)
+    with zipfile.ZipFile(kept / "previous.pt", "w") as archive:
+        archive.writestr("x", "before")
+    last = kept / "last.pt"
+    last.write_bytes(b"PK\x03\x04 torn")
+    _, job = prepare(files, checkpoint=SavedCheckpoint(path=str(last), epoch=2))
+    assert job.resume_from == str(files.resume_from)
+    for path in (files.resume_from, files.resume_from.with_name("previous.pt")):
+        assert path.read_bytes() == (kept / "previous.pt").read_bytes()
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn"])
 def test_a_torn_checkpoint_is_not_used(files: AttemptFiles, content: bytes) -> None:
     path = files.folder.parent / "last.pt"

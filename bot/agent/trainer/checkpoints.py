@@ -136,5 +136,6 @@ def _keep_as(last: Path, previous: Path) -> None:
     try:
         os.link(last, link)
         link.replace(previous)
+        link.unlink(missing_ok=True)  # it stays where both names were of one file already
     except OSError:  # some network file systems have no hard links
         last.replace(previous)
