@@ -7,6 +7,7 @@ then runs the program's own main function.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from bot.agent.trainer_contract import (
     TrainerJob,
     Warned,
 )
+from bot.protocol.messages import RunSpec
 
 ROOT = Path(bot.__file__).parents[1]
 MODELS = ROOT / "bot" / "sandbox" / "data"
@@ -101,9 +103,19 @@ class Attempt:
 
     def run(self, fault: str = "", more: str = "") -> Ended:
         self.start(fault, more).wait(DEADLINE_S)
+        return self.ended()
+
+    def ended(self) -> Ended:
         last = self.events()[-1]
         assert isinstance(last, Ended), self.log()
         return last
+
+    def clear(self) -> None:
+        """Kill what is left of it."""
+        for process in self.started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
@@ -130,3 +142,30 @@ class Attempt:
 
 
 MakeAttempt = Callable[..., Attempt]
+
+
+def build_attempt(parent: Path, name: str, data_yaml: Path, **changes: Any) -> Attempt:
+    """Return an attempt in a folder of its own, small unless ``changes`` say otherwise."""
+    folder = parent / name
+    folder.mkdir()
+    spec: dict[str, Any] = {
+        "task": "detect",
+        "model": "tiny.yaml",
+        "data": "shapes",
+        "epochs": 2,
+        "imgsz": 64,
+        "batch": 8,
+        "seed": 0,
+    }
+    spec |= {name: changes.pop(name) for name in spec.keys() & changes.keys()}
+    extra = {"plots": False, "patience": 0} | changes.pop("extra", {})
+    values: dict[str, Any] = {
+        "attempt_id": 1,
+        "run_id": 1,
+        "run_dir": str(parent / "run"),
+        "spec": RunSpec(**spec, extra=extra),
+        "model_path": str(TINY),
+        "data_path": str(data_yaml),
+        "gpu_count": 0,
+    }
+    return Attempt(folder, TrainerJob(**(values | changes)))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.agent.trainer_contract import TrainerJob
-from bot.protocol.messages import RunSpec
 from bot.sandbox.data.shapes_dataset import write_shapes_dataset
-from tests.support.trainings import TINY, Attempt, MakeAttempt
+from tests.support.trainings import Attempt, MakeAttempt, build_attempt
 
 
 @pytest.fixture(scope="session")
@@ -35,37 +31,9 @@ def attempt(
     made: list[Attempt] = []
 
     def make(name: str = "attempt", **changes: Any) -> Attempt:
-        folder = tmp_path / name
-        folder.mkdir()
-        epochs = changes.pop("epochs", 2)
-        task = changes.pop("task", "detect")
-        seed = changes.pop("seed", 0)
-        batch = changes.pop("batch", 8)
-        extra = {"plots": False, "patience": 0} | changes.pop("extra", {})
-        values: dict[str, Any] = {
-            "attempt_id": 1,
-            "run_id": 1,
-            "run_dir": str(tmp_path / "run"),
-            "spec": RunSpec(
-                task=task,
-                model="tiny.yaml",
-                data="shapes",
-                epochs=epochs,
-                imgsz=64,
-                batch=batch,
-                seed=seed,
-                extra=extra,
-            ),
-            "model_path": str(TINY),
-            "data_path": str(data_yaml),
-            "gpu_count": 0,
-        }
-        made.append(Attempt(folder, TrainerJob(**(values | changes))))
+        made.append(build_attempt(tmp_path, name, data_yaml, **changes))
         return made[-1]
 
     yield make
     for one in made:
-        for process in one.started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        one.clear()

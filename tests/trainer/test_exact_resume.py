@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.agent.trainer_contract import CheckpointSaved, EpochFinished
 from bot.protocol.messages import EndCause
-from tests.support.trainings import STOP_IN_EPOCH, Attempt, MakeAttempt
+from tests.support.trainings import STOP_IN_EPOCH, Attempt, MakeAttempt, build_attempt
 
 pytestmark = pytest.mark.training
+
+# Gradients are gathered over 8 batches and an epoch has 4, so that every other epoch ends between
+# two steps. The last epoch closes the mosaic.
+SAME: dict[str, Any] = {"epochs": 5, "seed": 3, "extra": {"close_mosaic": 1, "mixup": 0.3}}
+
+KILL_IN_EPOCH = (
+    "if trainer.epoch == {index} and number % 4 == 2: os.kill(os.getpid(), signal.SIGKILL)"
+)
+KILL_WHILE_WRITING = """
+from bot.agent.trainer import exact_state
+import torch
+real_save = torch.save
+def save(content, file, *more, **named):
+    if isinstance(content, dict) and content.get("berth", {}).get("epoch") == 2:
+        file.write(b"PK" * 5000)
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real_save(content, file, *more, **named)
+torch.save = save
+"""
+KILL_BETWEEN_TWO_NAMES = """
+from bot.agent.trainer import checkpoints
+real_keep_as = checkpoints._keep_as
+saves = []
+def keep_as(last, previous):
+    real_keep_as(last, previous)
+    saves.append(last)
+    if len(saves) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+checkpoints._keep_as = keep_as
+"""
 
 Figures = dict[int, tuple[dict[str, float], dict[str, float]]]
 
@@ -25,31 +58,58 @@ def figures(*attempts: Attempt) -> Figures:
     }
 
 
-def checkpoint(attempt: Attempt) -> str:
-    return [e for e in attempt.events() if isinstance(e, CheckpointSaved)][-1].path
+def table(run_dir: Path) -> list[list[str]]:
+    """Return results.csv without its second column, the time."""
+    rows = [line.split(",") for line in (run_dir / "results.csv").read_text().splitlines()]
+    return [[row[0], *row[2:]] for row in rows]
 
 
-def test_a_stopped_and_resumed_run_has_the_losses_and_metrics_of_one_that_was_not(
-    attempt: MakeAttempt, tmp_path: Path
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, data_yaml: Path) -> Attempt:
+    """Return the run that nothing disturbs."""
+    one = build_attempt(tmp_path_factory.mktemp("whole"), "attempt", data_yaml, **SAME)
+    ended = one.run()
+    assert (ended.cause, ended.epochs_done) == (EndCause.SUCCEEDED, 5)
+    return one
+
+
+def test_a_stopped_run_goes_on_elsewhere_with_the_same_losses_and_metrics(
+    attempt: MakeAttempt, whole: Attempt, tmp_path: Path
 ) -> None:
-    # Gradients are gathered over 8 batches, an epoch has 4: the stop falls between two steps. The
-    # last epoch closes the mosaic.
-    same = {"epochs": 5, "seed": 3, "extra": {"close_mosaic": 1, "mixup": 0.3}}
-    whole = attempt("whole", run_dir=str(tmp_path / "whole-run"), **same)
-    expected = whole.run()
-    first = attempt("first", run_dir=str(tmp_path / "first-run"), **same)
+    first = attempt("first", run_dir=str(tmp_path / "first-run"), **SAME)
     assert first.run(fault=STOP_IN_EPOCH.format(index=3)).cause is EndCause.STOPPED
     assert first.epochs() == [1, 2, 3]
     # Another host: nothing but the one file of the checkpoint has come along.
+    saved = [event for event in first.events() if isinstance(event, CheckpointSaved)][-1]
     moved = tmp_path / "moved.pt"
-    moved.write_bytes(Path(checkpoint(first)).read_bytes())
-    second = attempt("second", run_dir=str(tmp_path / "second-run"), resume_from=str(moved), **same)
+    moved.write_bytes(Path(saved.path).read_bytes())
+    second = attempt("second", run_dir=str(tmp_path / "second-run"), resume_from=str(moved), **SAME)
     ended = second.run()
-    assert figures(first, second) == figures(whole)
     assert (ended.cause, ended.epochs_done) == (EndCause.SUCCEEDED, 5)
-    assert ended.metrics == expected.metrics
-    tables = [
-        [line.split(",")[2:] for line in (tmp_path / run / "results.csv").read_text().splitlines()]
-        for run in ("whole-run", "second-run")
+    assert figures(first, second) == figures(whole)
+    assert ended.metrics == whole.ended().metrics
+    assert table(second.run_dir) == table(whole.run_dir)
+
+
+def test_a_run_that_is_killed_three_times_ends_the_same(
+    attempt: MakeAttempt, whole: Attempt
+) -> None:
+    """In mid-epoch, while a checkpoint is written, and between its two names."""
+    kills: list[dict[str, str]] = [
+        {"fault": KILL_IN_EPOCH.format(index=1)},
+        {"more": KILL_WHILE_WRITING},
+        {"more": KILL_BETWEEN_TWO_NAMES},
     ]
-    assert tables[0] == tables[1]
+    made: list[Attempt] = []
+    for number, kill in enumerate(kills):
+        last = str(made[-1].run_dir / "resume" / "last.pt") if made else None
+        made.append(attempt(f"number-{number}", resume_from=last, **SAME))
+        made[-1].start(**kill).wait()
+        assert made[-1].started[0].returncode == -signal.SIGKILL, made[-1].log()
+    assert [one.epochs() for one in made] == [[1], [2], [3]]
+    final = attempt("final", resume_from=str(made[0].run_dir / "resume" / "last.pt"), **SAME)
+    ended = final.run()
+    assert (ended.cause, ended.epochs_done) == (EndCause.SUCCEEDED, 5), final.log()
+    assert final.epochs() == [4, 5]
+    assert figures(*made, final) == figures(whole)
+    assert table(final.run_dir) == table(whole.run_dir)
