@@ -10,7 +10,7 @@ import structlog
 from bot.ports.artifact_store import ArtifactStore
 from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
 from bot.ports.use_cases import UseCaseRunner
-from bot.services import outbox
+from bot.services import log_files, outbox
 from bot.services.outbox import Parcel
 from bot.store.outbox import DeliveryKind
 
@@ -46,6 +46,8 @@ class DeliveryRound:
             await self.run(outbox.record_card, parcel, self.owner, await self._send_card(parcel))
         elif parcel.delivery.kind is DeliveryKind.PLOT:
             await self._send_plot(parcel, _address(parcel))
+        elif parcel.delivery.kind is DeliveryKind.LOG:
+            await self._send_log(parcel, _address(parcel))
         elif parcel.notice is not None:
             await self._send_notice(parcel)
             await self.run(outbox.record_sent, parcel, self.owner)
@@ -94,6 +96,27 @@ class DeliveryRound:
             uncertain=parcel.delivery.uncertain,
         )
         await self.run(outbox.record_plot, parcel, self.owner, file_id)
+
+    async def _send_log(self, parcel: Parcel, address: CardAddress) -> None:
+        if parcel.artifact_key is None:
+            raise DeliveryFailed("no_artifact", permanent=True)
+        try:
+            content = await asyncio.to_thread(
+                log_files.text_of_log, self.artifacts, parcel.artifact_key
+            )
+        except FileNotFoundError as error:
+            raise DeliveryFailed("artifact_gone", permanent=True) from error
+        attempt = parcel.delivery.payload.get("attempt_id")
+        await self.messenger.post_file(
+            address,
+            name=f"attempt-{attempt}.log",
+            title=f"Full log of R{parcel.view.reservation_id}, attempt {attempt}",
+            alt_text="The trainer's log",
+            content=content,
+            delivery_key=parcel.delivery_key,
+            uncertain=parcel.delivery.uncertain,
+        )
+        await self.run(outbox.record_sent, parcel, self.owner)
 
     async def _record_failure(self, parcel: Parcel, failure: DeliveryFailed) -> None:
         log.info(

@@ -30,7 +30,8 @@ class Parcel:
     """All that is needed to send one delivery, read at the moment of sending.
 
     ``shown_version`` is a digest of what the card will show; ``already_shown`` tells that it
-    shows just that.  ``notice`` is set for threads and direct messages, ``artifact`` for a plot.
+    shows just that.  ``notice`` is set for threads and direct messages, ``artifact_key`` for a plot and a
+    log.
     """
 
     delivery: Delivery
@@ -162,6 +163,18 @@ def show_plot(tx: Tx, reservation: ReservationRow, artifact: ArtifactRow) -> Non
     )
 
 
+def show_log(tx: Tx, reservation: ReservationRow, artifact: ArtifactRow) -> None:
+    """Put the whole log of an attempt into the thread."""
+    outbox.add(
+        tx.session,
+        DeliveryKind.LOG,
+        lane=_lane(tx, reservation),
+        reservation_id=reservation.id,
+        payload={"v": 1, "artifact_id": artifact.id, "attempt_id": artifact.attempt_id},
+        now=tx.now,
+    )
+
+
 def _lane(tx: Tx, reservation: ReservationRow) -> str:
     """Return the lane of a card: its team's channel, or where it stood before it was handed over.
 
@@ -222,7 +235,7 @@ def _parcel(tx: Tx, delivery: Delivery) -> Parcel:
     view = reservation_view(row, card)
     shown = _digest(view)
     artifact = None
-    if delivery.kind is DeliveryKind.PLOT:
+    if delivery.kind in (DeliveryKind.PLOT, DeliveryKind.LOG):
         artifact = tx.session.get_one(ArtifactRow, delivery.payload["artifact_id"])
     says_something = delivery.kind in _SAYS_SOMETHING
     return Parcel(

@@ -31,6 +31,11 @@ from bot.slack.tokens import WORD_CHARS, clip_word, tokens_of
 SUB_COMMANDS: Mapping[str, str] = {
     "reserve": "reserve",
     "book": "reserve",
+    "train": "train",
+    "template": "template",
+    "templates": "template",
+    "logs": "logs",
+    "log": "logs",
     "status": "status",
     "share": "share",
     "mine": "mine",

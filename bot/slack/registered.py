@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bot.slack.blocks import logs, templates, train_modal
-from bot.slack.blocks.run_menu import MENU_ACTION
-from bot.slack.inbound import logs_command, template_command, train_command
 from bot.slack.asked import Asked
-from bot.slack.blocks import forecast_words, handover_modals, handovers, waiting
+from bot.slack.blocks import (
+    forecast_words,
+    handover_modals,
+    handovers,
+    logs,
+    templates,
+    train_modal,
+    waiting,
+)
 from bot.slack.blocks.approval import APPROVE_ACTION, DECLINE_ACTION, DECLINE_CALLBACK
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
@@ -19,6 +24,7 @@ from bot.slack.blocks.mine import OPEN_ACTION
 from bot.slack.blocks.outage_words import MOVE_ACTION as MAINTENANCE_MOVE_ACTION
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
+from bot.slack.blocks.run_menu import MENU_ACTION
 from bot.slack.blocks.series import CANCEL_ACTION as CANCEL_SERIES_ACTION
 from bot.slack.blocks.series import CONFIRM_ACTION, DISMISS_ACTION, SKIP_ACTION
 from bot.slack.blocks.swap_ideas import ASK_ACTION as ASK_SWAP_ACTION
@@ -27,7 +33,15 @@ from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.blocks.web_link import OPEN_ACTION as OPEN_PAGES_ACTION
 from bot.slack.desk import Desk
-from bot.slack.inbound import answer_offer, click_forecast, click_waiting, submit_handover
+from bot.slack.inbound import (
+    answer_offer,
+    click_forecast,
+    click_waiting,
+    logs_command,
+    submit_handover,
+    template_command,
+    train_command,
+)
 from bot.slack.inbound.ask_swap import ask_swap
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change

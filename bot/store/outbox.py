@@ -28,6 +28,7 @@ class DeliveryKind(StrEnum):
     THREAD = "thread"
     DIRECT = "direct"
     PLOT = "plot"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.slack.inbound.admin_teams import show_teams, team
 from bot.slack.inbound.cancel_command import cancel
 from bot.slack.inbound.change_commands import extend, move, shorten
 from bot.slack.inbound.help_command import show_help
+from bot.slack.inbound.logs_command import show_logs
 from bot.slack.inbound.mine_command import show_mine
 from bot.slack.inbound.outage_commands import (
     broken,
@@ -26,6 +27,8 @@ from bot.slack.inbound.series import show_series
 from bot.slack.inbound.share_command import show_share
 from bot.slack.inbound.status_command import show_short_status, show_status
 from bot.slack.inbound.swap_command import swap
+from bot.slack.inbound.template_command import template
+from bot.slack.inbound.train_command import train
 from bot.slack.inbound.transfer_command import transfer
 from bot.slack.inbound.waitlist_command import show_or_join_queue, show_or_join_waitlist
 from bot.slack.inbound.web_command import show_web
@@ -38,6 +41,9 @@ SubCommand = Callable[[Desk, Asked, str], Awaitable[None]]
 SUB_COMMANDS: Mapping[str, SubCommand] = {
     "": show_short_status,
     "reserve": reserve,
+    "train": train,
+    "template": template,
+    "logs": show_logs,
     "status": show_status,
     "share": show_share,
     "mine": show_mine,
