@@ -64,6 +64,16 @@ class NotBookedYet(Conflict):
         self.state = state
 
 
+class MaintenanceStays(Conflict):
+    """Maintenance keeps the window that it was planned for: others have made room for just that."""
+
+    code = "maintenance_stays"
+
+    def __init__(self, reservation_id: int) -> None:
+        super().__init__(reservation_id=reservation_id)
+        self.reservation_id = reservation_id
+
+
 class HostDoesNotAnswer(Unavailable):
     """The host of a run is silent, so that it cannot be told of an earlier end."""
 

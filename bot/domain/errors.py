@@ -18,6 +18,7 @@
     │   ├── EndNotEarlier
     │   ├── NothingLeft
     │   ├── NoOccurrenceAhead
+    │   ├── TextTooLong
     │   ├── InvalidRunSpec
     │   ├── InvalidTemplateName
     │   └── InvalidSetting
@@ -59,6 +60,7 @@
     │   ├── NoUserGroup
     │   ├── ReservationStarted
     │   ├── NotBookedYet
+    │   ├── MaintenanceStays
     │   ├── OfferOver
     │   ├── OverQuota
     │   ├── NothingToContinue
@@ -100,6 +102,7 @@ from bot.domain.changing_errors import (
     EndNotEarlier,
     EndNotLater,
     HostDoesNotAnswer,
+    MaintenanceStays,
     NotBookedYet,
     NothingLeft,
     ReservationStarted,
@@ -138,6 +141,7 @@ from bot.domain.training_errors import (
 )
 from bot.domain.wish_errors import (
     InvalidGpuCount,
+    TextTooLong,
     UnknownCommand,
     UnknownGpu,
     UnknownGpuType,
@@ -163,6 +167,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "InvalidTemplateName",
     "LastAdmin",
     "LinkOver",
+    "MaintenanceStays",
     "MayNotApprove",
     "NoOccurrenceAhead",
     "NoOccurrenceFits",
@@ -190,6 +195,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "StaleFence",
     "TeamExists",
     "TemplateTaken",
+    "TextTooLong",
     "Unavailable",
     "UnknownApproval",
     "UnknownCommand",

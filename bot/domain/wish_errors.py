@@ -71,3 +71,15 @@ class UnknownGpuType(InvalidRequest):
         super().__init__(name=name, known=tuple(known))
         self.name = name
         self.known = tuple(known)
+
+
+class TextTooLong(InvalidRequest):
+    """A text is longer than what can be kept; ``what`` names it, such as ``name``."""
+
+    code = "text_too_long"
+
+    def __init__(self, what: str, length_chars: int, most_chars: int) -> None:
+        super().__init__(what=what, length_chars=length_chars, most_chars=most_chars)
+        self.what = what
+        self.length_chars = length_chars
+        self.most_chars = most_chars

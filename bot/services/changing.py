@@ -15,6 +15,7 @@ from bot.domain.changing_errors import (
     EndNotEarlier,
     EndNotLater,
     HostDoesNotAnswer,
+    MaintenanceStays,
     NotBookedYet,
     NothingLeft,
     ReservationStarted,
@@ -33,7 +34,7 @@ from bot.domain.notices import ReservationChanged
 from bot.domain.people import Member
 from bot.domain.placement import choose_gpus
 from bot.domain.priority import Priority
-from bot.domain.states import ReservationState
+from bot.domain.states import ReservationKind, ReservationState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
 from bot.services import audit, due, limits, outbox, placing, stopping, what_fits
@@ -63,6 +64,7 @@ def extend(
         NotTheHolder: only the holder, a lead of the team or an admin may.
         ReservationOver: it has ended, was cancelled, or is being released.
         NotBookedYet: it waits for somebody's answer.
+        MaintenanceStays: it is maintenance.
         EndNotLater: the end is not later than now and than the end that it has.
         TooLong: it would be longer than the longest reservation.
         OverQuota: the team would hold more than it may.
@@ -116,6 +118,7 @@ def shorten(
         NotTheHolder: only the holder, a lead of the team or an admin may.
         ReservationOver: it has ended, was cancelled, or is being released.
         NotBookedYet: it waits for somebody's answer.
+        MaintenanceStays: it is maintenance.
         EndNotEarlier: the end is later than the one that it has.
         NothingLeft: the end is not after now and after its start.
         HostDoesNotAnswer: its run is on a host that cannot be told.
@@ -155,6 +158,7 @@ def move(
         NotTheHolder: only the holder, a lead of the team or an admin may.
         ReservationOver: it has ended, was cancelled, or is being released.
         NotBookedYet: it waits for somebody's answer.
+        MaintenanceStays: it is maintenance.
         ReservationStarted: it has started; its end alone can be changed.
         PastStart, BeyondHorizon: the new start breaks a limit.
         OverQuota: the team would hold more than it may at that time.
@@ -182,6 +186,8 @@ def move(
 
 def _lock_to_resize(tx: Tx, member: Member, reservation_id: int) -> ReservationRow:
     row = lock_to_change(tx, member, reservation_id)
+    if row.kind == ReservationKind.MAINTENANCE:
+        raise MaintenanceStays(reservation_id)
     state = ReservationState(row.state)
     if state is ReservationState.RELEASING:
         raise ReservationOver(reservation_id, state.value)

@@ -16,12 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.store import claim_guard, offer_tables, tables, wakeups
+from bot.store import claim_guard, offer_tables, tables, text_limits, wakeups
 from bot.store.failures import is_claim_overlap, is_worth_retrying, translate
 
 T = TypeVar("T")
 
 claim_guard.attach(tables.Base.metadata)
+text_limits.attach(tables.Base)
 ALL_TABLES = (tables, offer_tables)
 """Named so that everybody who opens a database knows every table."""
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
-from bot.domain.errors import AdminsOnly, InvalidGpuCount, UnknownHostName, WindowTaken
+from bot.domain.errors import (
+    AdminsOnly,
+    InvalidGpuCount,
+    MaintenanceStays,
+    NotTheHolder,
+    UnknownHostName,
+    WindowTaken,
+)
 from bot.domain.maintenance import Effects, MaintenancePlan, MaintenanceWish
 from bot.domain.people import Role
 from bot.domain.requests import ReserveRequest
@@ -173,6 +181,20 @@ def test_calling_it_off_leaves_everything_as_it_was_booked(
     fire(berth)
     assert view(berth, booked.reservation_id).state is ReservationState.ACTIVE
     assert view(berth, booked.reservation_id).window == booked.window
+
+
+@pytest.mark.parametrize("change", [changing.extend, changing.shorten, changing.move])
+def test_its_window_stays_as_it_was_planned(
+    berth: UseCases, change: Callable[..., ReservationView]
+) -> None:
+    a_host(berth, gpus=2)
+    planned = plan(berth, "host1", start=FOUR).view
+    root = a_member(berth, "U0ROOT", admin=True)
+    with pytest.raises(MaintenanceStays):
+        berth.run(change, root, planned.reservation_id, EIGHT)
+    with pytest.raises(NotTheHolder):
+        berth.run(change, a_member(berth), planned.reservation_id, EIGHT)
+    assert view(berth, planned.reservation_id).window == planned.window
 
 
 def test_what_starts_before_it_ends_when_it_begins(berth: UseCases, clock: SetClock) -> None:

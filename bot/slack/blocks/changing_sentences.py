@@ -54,6 +54,24 @@ def _not_booked_yet(error: errors.NotBookedYet, words: Words) -> Sentence:
     )
 
 
+def _maintenance_stays(error: errors.MaintenanceStays, words: Words) -> Sentence:
+    number = f"R{error.reservation_id}"
+    return Sentence(
+        f"{number} is maintenance, and others have made room for just the window that it has.",
+        f"{words.literal(f'`/gpu cancel {number}`')} calls it off or ends it now, and"
+        f" {words.literal('`/gpu maintenance host2 tomorrow 8:00 4h`')} plans it anew.",
+    )
+
+
+def _text_too_long(error: errors.TextTooLong, words: Words) -> Sentence:
+    what = words.foreign(error.what.replace("_", " "))
+    return Sentence(
+        f"The {what} has {error.length_chars} characters, and {error.most_chars} are the most"
+        " that I can keep.",
+        "Nothing was changed. Please write it shorter.",
+    )
+
+
 def _host_does_not_answer(error: errors.HostDoesNotAnswer, words: Words) -> Sentence:
     return Sentence(
         f"The host of R{error.reservation_id}, {words.foreign(error.host_name)}, does not answer:"
@@ -68,6 +86,8 @@ WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     errors.NothingLeft: _nothing_left,
     errors.ReservationStarted: _started,
     errors.NotBookedYet: _not_booked_yet,
+    errors.MaintenanceStays: _maintenance_stays,
+    errors.TextTooLong: _text_too_long,
     errors.HostDoesNotAnswer: _host_does_not_answer,
 }
 """The words for each of these errors."""

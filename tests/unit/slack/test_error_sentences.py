@@ -37,6 +37,8 @@ VALUES: dict[str, Any] = {
     "wanted": 1000,
     "available": 8,
     "gpu_type": NASTY,
+    "length_chars": 300,
+    "most_chars": 255,
     "action": "book",
     "role": "viewer",
     "name": NASTY,
@@ -81,6 +83,7 @@ VALUES: dict[str, Any] = {
     "process_id": 5,
     "gpu_name": NASTY,
     "until": NOW + H,
+    "most": 60,
     "rules": (Rule(RuleKind.GPUS_AT_ONCE, 6, 4), Rule(RuleKind.GPU_HOURS, 120.5, 100, NOW)),
 }
 DURATIONS = (errors.TooShort, errors.TooLong)
