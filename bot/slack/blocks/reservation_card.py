@@ -18,6 +18,7 @@ from bot.slack.blocks.change_buttons import extend_button
 from bot.slack.blocks.continuation_words import continuation_lines
 from bot.slack.blocks.forecast_words import finish_words
 from bot.slack.blocks.handovers import transfer_button
+from bot.slack.blocks.run_menu import again_on_card, run_menu
 from bot.slack.blocks.run_words import (
     cause_words,
     end_words,
@@ -62,12 +63,13 @@ def reservation_card(view: ReservationView, now: datetime) -> Card:
         *([usage_line(view)] if usage_line(view) else []),
         *_body(view, now),
     ]
-    blocks = [section("\n".join(lines[:MOST_LINES])), *_plot(view)]
+    blocks = [section("\n".join(lines[:MOST_LINES]), accessory=run_menu(view)), *_plot(view)]
     given = (
         *approval_buttons(view),
         *usage_buttons(view),
         _extend(view),
         _transfer(view),
+        again_on_card(view),
         _button(view),
     )
     clicks = [click for click in given if click is not None]

@@ -30,6 +30,7 @@ CAUSE_WORDS: Mapping[EndCause, str] = {
     EndCause.OUT_OF_MEMORY: "out of GPU memory",
     EndCause.DIVERGED: "the training diverged",
     EndCause.DATA_ERROR: "the data could not be used",
+    EndCause.DISK_FULL: "the disk was full",
     EndCause.CRASHED: "the trainer crashed",
     EndCause.KILLED: "the trainer was killed",
     EndCause.EXPIRED: "the booked window was over",
