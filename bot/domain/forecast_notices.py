@@ -34,7 +34,7 @@ class RunLate(Notice):
     high_at: datetime
     epoch: int
     epochs: int
-    minutes: int | None = None
+    minutes: int = 0
     again: bool = False
     extend_to: datetime | None = None
     extend_enough: bool = False

@@ -65,7 +65,7 @@ def late_notice(
     row: ReservationRow,
     end: ExpectedEnd,
     *,
-    minutes: int | None = None,
+    minutes: int = 0,
     again: bool = False,
 ) -> RunLate:
     """Return what the holder is told, with everything that could be done about it now."""

@@ -110,7 +110,7 @@ def _late(notice: RunLate) -> Card:
     worse = "now " if notice.again else ""
     how_late = f"{duration_text(late)} after" if late.total_seconds() > 0 else "just before"
     ends = f"{number} ends {slack_date(notice.ends_at)}"
-    if notice.minutes is not None:
+    if notice.minutes:
         ends = f"{number} ends in {count_text(notice.minutes, 'minute')}"
     head = (
         f":warning: {person(notice.holder_slack_id)}, {ends}, and its training will {worse}be done"
