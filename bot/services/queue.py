@@ -36,7 +36,8 @@ def join(tx: Tx, member: Member, request: ReserveRequest) -> WaitView:
 
     Raises:
         UnreadableRequest: it is no training, or too long or too short for the queue.
-        InvalidGpuCount, UnknownGpu, NoSingleHost: it could never be served.
+        InvalidGpuCount, UnknownGpu, UnknownGpuType, NoSingleHost: it could never be served.
+        NotPermitted: viewers may not book, so they need not wait either.
     """
     take_turns(tx.session)
     if request.run is None:

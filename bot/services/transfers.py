@@ -54,6 +54,8 @@ def offer(
     """
     take_turns(tx.session)
     row = _lock(tx, member, reservation_id)
+    if row.ends_at <= tx.now:  # its timer is about to say so, and nobody could answer in time
+        raise ReservationOver(row.id, ReservationState.ENDED.value)
     _require_receivable(row, to)
     limits.check_transfer(tx, to, row)
     for former in open_offers.open_transfers(tx, row.id):

@@ -43,7 +43,8 @@ def join(tx: Tx, member: Member, request: ReserveRequest) -> WaitView:
     Joining again with the same wish changes nothing.
 
     Raises:
-        InvalidGpuCount, UnknownGpu, NoSingleHost: it could never be served.
+        InvalidGpuCount, UnknownGpu, UnknownGpuType, NoSingleHost: it could never be served.
+        NotPermitted: viewers may not book, so they need not wait either.
         PastStart, TooShort, TooLong, BeyondHorizon: the window breaks a limit.
         OverQuota: it needs approval for its priority or length; that is asked for by booking.
     """

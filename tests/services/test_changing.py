@@ -180,6 +180,17 @@ def test_a_move_takes_other_gpus_of_the_kind_where_its_own_are_taken(berth: UseC
     assert 1 not in [gpu.index for gpu in view.gpus]
 
 
+def test_a_move_is_not_stopped_by_who_holds_the_new_gpus_at_the_old_time(berth: UseCases) -> None:
+    a_host(berth, gpus=2)
+    alice, bob = a_member(berth), a_member(berth, "U0BOB")
+    number = book(berth, alice, AT_14, gpu_names=("gpu0",))
+    book(berth, bob, AT_14, gpu_names=("gpu1",))
+    book(berth, bob, AT_16, gpu_names=("gpu0",))
+    view = berth.run(changing.move, alice, number, AT_16)
+    assert [gpu.index for gpu in view.gpus] == [1]
+    assert live_windows(berth, number) == {(AT_16, AT_18)}
+
+
 def test_a_move_into_its_own_time_is_not_in_its_own_way(berth: UseCases) -> None:
     a_host(berth, gpus=1)
     alice = a_member(berth)

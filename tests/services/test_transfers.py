@@ -65,6 +65,16 @@ def fire_due(berth: UseCases) -> None:
         berth.write(upkeep.fire, timer, "test")
 
 
+def test_what_is_over_but_not_yet_ended_is_not_offered(
+    berth: UseCases, alice: Member, bob: Member, clock: SetClock
+) -> None:
+    number = book(berth, alice)
+    ends_at = berth.run(queries.reservation, number).window.end
+    clock.move_to(ends_at)  # its timer has not fired yet
+    with pytest.raises(ReservationOver):
+        berth.run(transfers.offer, alice, number, bob)
+
+
 def join_team(berth: UseCases, member: Member, team: str, **quota: object) -> Member:
     """Move a member to a team of that name and return them as they are from now on."""
 
