@@ -87,7 +87,10 @@ class StopRequested(Message):
 
 
 class Ended(Message):
-    """Last event. ``artifacts`` are file names below ``run_dir`` (``results.png`` and so on)."""
+    """Last event. ``artifacts`` are file names below ``run_dir`` (``results.png`` and so on).
+
+    ``batch_that_fits`` comes after an out-of-memory, in images, where one could be told.
+    """
 
     event: Literal["ended"] = "ended"
     at: Instant
@@ -96,6 +99,7 @@ class Ended(Message):
     epochs_done: int = 0
     metrics: dict[str, float] = Field(default_factory=dict)
     artifacts: tuple[str, ...] = ()
+    batch_that_fits: int | None = None
 
 
 TrainerEvent = Annotated[

@@ -47,6 +47,14 @@ def test_why_it_was_stopped_is_the_agents_to_say(stop: StopReason | None, cause:
         (replace(SILENT, exit_code=1), EndCause.CRASHED, "status 1"),
         (SILENT, EndCause.CRASHED, "left no word"),
         (replace(SILENT, exit_code=-9), EndCause.KILLED, "SIGKILL"),
+        (
+            replace(SILENT, exit_code=-9, oom_kills=1),
+            EndCause.KILLED,
+            "memory of the host was full",
+        ),
+        (replace(SILENT, exit_code=-9, oom_kills=0), EndCause.KILLED, "somebody on the host"),
+        (replace(SILENT, oom_kills=2), EndCause.CRASHED, "memory of the host was full"),
+        (replace(SILENT, exit_code=-7), EndCause.KILLED, "try workers=0"),
         (replace(SILENT, exit_code=-11), EndCause.KILLED, "SIGSEGV"),
         (replace(SILENT, exit_code=-99), EndCause.KILLED, "signal 99"),
         (replace(SILENT, same_boot=False), EndCause.HOST_LOST, "restarted"),
@@ -83,5 +91,5 @@ def test_warnings_are_told_with_the_end() -> None:
 
 
 def test_a_detail_is_never_too_long_for_the_wire() -> None:
-    facts = replace(SILENT, said=said(EndCause.CRASHED), warnings=("x" * 500,) * 5)
+    facts = replace(SILENT, said=said(EndCause.CRASHED), warnings=("x" * 900,) * 5)
     assert len(explain_end(facts)[1]) == 2000

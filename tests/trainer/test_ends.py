@@ -54,6 +54,21 @@ def test_the_cause_follows_from_the_exception(error: BaseException, cause: EndCa
     assert classify(error).cause is cause
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device", "/runs/last.pt"),
+        OSError(122, "Disk quota exceeded"),
+        OSError(27, "File too large"),
+        raised_from(RuntimeError("unexpected pos 64"), OSError(28, "No space left on device")),
+    ],
+)
+def test_a_full_disk_is_told_with_what_is_left(error: Exception) -> None:
+    end = classify(error)
+    assert end.cause is EndCause.DISK_FULL
+    assert "the last checkpoint that was whole is kept" in end.detail
+
+
 def test_a_crash_is_told_with_type_and_message_on_one_line() -> None:
     error = ValueError("\x1b[34m\x1b[1mone\x1b[0m\n  two")
     assert classify(error).detail == "ValueError: one two"
@@ -62,7 +77,7 @@ def test_a_crash_is_told_with_type_and_message_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("message", "hint"),
     [
-        ("[Errno 28] No space left on device", "disk"),
+        ("unable to write to file </torch_12>: No space left on device (28)", "workers=0"),
         ("CUDA error: device-side assert triggered", "label"),
         ("DataLoader worker (pid 12) is killed by signal: Killed.", "fewer workers"),
         ("unable to open shared memory object </torch_1>", "/dev/shm"),  # noqa: S108 - a message
@@ -78,7 +93,7 @@ def test_a_known_fault_is_explained(message: str, hint: str) -> None:
 
 def test_the_reason_is_a_sentence_of_its_own() -> None:
     assert classify(MemoryError("no room")).detail == (
-        "MemoryError: no room. Try a smaller batch or smaller images."
+        "MemoryError: no room. There was not enough memory for the batch."
     )
 
 
@@ -90,7 +105,7 @@ def test_a_data_fault_names_what_is_at_fault() -> None:
 def test_an_endless_message_fits_the_contract_and_keeps_its_hint() -> None:
     detail = classify(RuntimeError("out of memory " * 1000)).detail
     assert len(detail) <= 2000
-    assert detail.endswith("smaller images.")
+    assert detail.endswith("for the batch.")
 
 
 def test_a_circle_of_causes_ends() -> None:

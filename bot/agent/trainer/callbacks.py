@@ -17,6 +17,7 @@ from bot.agent.trainer.checkpoints import Checkpoint, CheckpointKeeper
 from bot.agent.trainer.ends import CheckpointProblemError, DivergedError, describe
 from bot.agent.trainer.events import MAX_WARNING_CHARS, EventSink, shortened
 from bot.agent.trainer.exact_state import write_exact
+from bot.agent.trainer.memory import Fit, MemoryMeter, batch_that_fits
 from bot.agent.trainer.results import plain_losses, plain_metrics
 from bot.agent.trainer.stop import StoppedError, StopRequest
 from bot.agent.trainer_contract import CheckpointSaved, EpochFinished, TrainStarted, Warned
@@ -51,6 +52,7 @@ class Reporter:
         self._finite = True
         self._ranks = 1
         self._leaving = False
+        self._meter: MemoryMeter | None = None
         self.evaluating_best = False
         self.epochs_done = 0
         self.metrics: dict[str, float] = {}
@@ -83,6 +85,12 @@ class Reporter:
         distributed.broadcast_object_list(decision, 0)
         return bool(decision[0])
 
+    def fit(self, batch: int) -> Fit:
+        """Return which batch should fit after memory ran out; ``batch`` was wanted at first."""
+        failed = self._batch_size or batch
+        use = self._meter.after_failure(failed // self._ranks) if self._meter else None
+        return batch_that_fits(failed, self._ranks, use)
+
     def raise_if_diverged(self) -> None:
         """Refuse the result of a training whose last loss was not a number.
 
@@ -98,6 +106,7 @@ class Reporter:
     def _on_train_start(self, trainer: Any) -> None:
         self._stop.raise_if_requested()
         self._batch_size = trainer.batch_size
+        self._meter = MemoryMeter(trainer.device)
         self.epochs_done = trainer.start_epoch
         self._ranks = ranks = max(trainer.world_size, 1)
         self._events.emit(
@@ -113,6 +122,8 @@ class Reporter:
 
     def _on_epoch_start(self, trainer: Any) -> None:
         self._batches_done = 0
+        if self._meter is not None:
+            self._meter.begin_epoch()
         if trainer.batch_size != self._batch_size:
             self.warn(
                 f"Out of memory: the batch was reduced from {self._batch_size} to "
@@ -128,6 +139,8 @@ class Reporter:
 
     def _on_batch_end(self, trainer: Any) -> None:
         self._batches_done += 1
+        if self._meter is not None:
+            self._meter.batch_done(self._batch_size // self._ranks)
         epoch_trained = self._batches_done >= len(trainer.train_loader)
         if self._stop.requested and self._ranks <= 1 and not epoch_trained:
             raise StoppedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class End:
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OUT_OF_MEMORY = (
     "out of memory",
     "cublas_status_alloc_failed",
@@ -46,7 +48,7 @@ _DIVERGED = ("nan persisted", "nan/inf")
 _LIKELY_CAUSES = (
     (
         "no space left on device",
-        "The disk of the host, or its shared memory, is full.",
+        "The host's shared memory (/dev/shm) is full; try workers=0.",
     ),
     (
         "device-side assert",
@@ -104,7 +106,14 @@ def classify(error: BaseException) -> End:
     chain = list(_chain(error))
     text = " ".join(describe(link) for link in chain).lower()
     if any(is_about_memory(link) for link in chain):
-        return _end(EndCause.OUT_OF_MEMORY, error, "Try a smaller batch or smaller images.")
+        return _end(EndCause.OUT_OF_MEMORY, error, "There was not enough memory for the batch.")
+    if any(_is_full_disk(link) for link in chain):
+        return _end(
+            EndCause.DISK_FULL,
+            error,
+            "The disk of the host is full; the last checkpoint that was whole is kept. Ask the "
+            "operator for room, then let the run go on from there.",
+        )
     for kind, subject in _KINDS:
         if isinstance(error, kind):
             return End(
@@ -117,6 +126,16 @@ def classify(error: BaseException) -> End:
         )
     hint = next((sentence for sign, sentence in _LIKELY_CAUSES if sign in text), "")
     return _end(EndCause.CRASHED, error, hint)
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    """Return whether a file could not grow; shared memory is not the disk."""
+    text = str(error).lower()
+    if "shared memory" in text or "/torch_" in text:
+        return False
+    return (isinstance(error, OSError) and error.errno in _FULL) or any(
+        sign in text for sign in ("no space left on device", "disk quota exceeded")
+    )
 
 
 def _end(cause: EndCause, error: BaseException, hint: str) -> End:

@@ -132,10 +132,14 @@ class _Attempt:
     def ended(self, end: End) -> Ended:
         """Return the last event for ``end``."""
         reporter = self._reporter
+        fit = None
+        if end.cause is EndCause.OUT_OF_MEMORY and reporter is not None:
+            fit = reporter.fit(self._job.spec.batch)
         return Ended(
             at=self._telling.clock.now(),
             cause=end.cause,
-            detail=end.detail,
+            detail=f"{end.detail} {fit.sentence}" if fit else end.detail,
+            batch_that_fits=fit.batch if fit else None,
             epochs_done=reporter.epochs_done if reporter else 0,
             metrics=reporter.metrics if reporter else {},
             artifacts=existing_artifacts(self._run_dir),
