@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot.clockwork.letters import deliver_letter
 from bot.ports.artifact_store import ArtifactStore
 from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
 from bot.ports.use_cases import UseCaseRunner
-from bot.services import log_files, outbox
+from bot.services import direct_messages, log_files, outbox
 from bot.services.outbox import Parcel
 from bot.store.outbox import DeliveryKind
 
@@ -29,8 +30,12 @@ class DeliveryRound:
     async def deliver_due(self) -> int:
         """Send what is due and return how many messages were taken."""
         parcels = await self.run(outbox.claim_deliveries, self.owner)
-        await asyncio.gather(*(self._deliver(parcel) for parcel in parcels))
-        return len(parcels)
+        letters = await self.run(direct_messages.claim_letters, self.owner)
+        await asyncio.gather(
+            *(self._deliver(parcel) for parcel in parcels),
+            *(deliver_letter(self.run, self.messenger, one, self.owner) for one in letters),
+        )
+        return len(parcels) + len(letters)
 
     async def _deliver(self, parcel: Parcel) -> None:
         try:

@@ -12,7 +12,7 @@ from bot.domain.views import ReservationView
 from bot.ports.messenger import CardAddress
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
-from bot.store import continuations, outbox
+from bot.store import continuations, direct_messages, outbox
 from bot.store.outbox import Delivery, DeliveryKind
 from bot.store.tables import ArtifactRow, CardRow, ReservationRow
 
@@ -353,4 +353,8 @@ def _close(tx: Tx, parcel: Parcel, owner: str, state: str, error: str = "") -> b
 @reads_only
 def next_delivery_at(tx: Tx) -> datetime | None:
     """Return the instant at which something may be sent next, or None."""
-    return outbox.next_due(tx.session, tx.now)
+    instants = (
+        outbox.next_due(tx.session, tx.now),
+        direct_messages.next_due(tx.session, tx.now),
+    )
+    return min((instant for instant in instants if instant is not None), default=None)

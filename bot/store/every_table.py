@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.store import (
     file_tables,
     forecast_tables,
+    message_tables,
     offer_tables,
     process_tables,
     run_tables,
@@ -15,6 +16,7 @@ from bot.store.tables import Base
 ALL_TABLE_MODULES = (
     file_tables,
     forecast_tables,
+    message_tables,
     offer_tables,
     process_tables,
     run_tables,

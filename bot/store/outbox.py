@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from bot.domain.offers import OfferState
 from bot.store import wakeups
+from bot.store.message_tables import DirectMessageRow
 from bot.store.offer_tables import TransferRow
 from bot.store.tables import CardRow, OutboxRow
 
@@ -161,13 +162,18 @@ def claim_due(
     """Take the next message of up to ``limit`` lanes; at most one of a lane is out at any time.
 
     A message that a transaction in progress is changing is left for the next time, and its lane
-    with it.
+    with it.  A message of its own (`bot.store.direct_messages`) that is older goes first.
     """
-    _take_turns(session)
+    take_turns(session)
     free = or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= now)
     ready = session.scalars(
         select(OutboxRow.id)
-        .where(OutboxRow.id.in_(_first_of_each_lane(now)), OutboxRow.not_before <= now, free)
+        .where(
+            OutboxRow.id.in_(first_of_each_lane(now)),
+            OutboxRow.not_before <= now,
+            free,
+            not_(_direct_message_first(now)),
+        )
         .order_by(OutboxRow.id)
         .limit(limit)
     ).all()
@@ -189,7 +195,7 @@ def _take(row: OutboxRow, owner: str, until: datetime) -> Delivery:
     )
 
 
-def _take_turns(session: Session) -> None:
+def take_turns(session: Session) -> None:
     """Let no two claimers look at the same time: each must see what the one before has taken."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(_TURN)))
@@ -202,7 +208,19 @@ def _held_back(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _first_of_each_lane(now: datetime) -> Select[int]:
+def _direct_message_first(now: datetime) -> ColumnElement[bool]:
+    """Tell whether a message of its own in the same lane is older, or is out at this moment."""
+    return exists().where(
+        DirectMessageRow.state == PENDING,
+        DirectMessageRow.lane == OutboxRow.lane,
+        or_(
+            DirectMessageRow.created_at < OutboxRow.created_at, DirectMessageRow.lease_until > now
+        ),
+    )
+
+
+def first_of_each_lane(now: datetime) -> Select[int]:
+    """Return the ids of the messages that come first in their lanes."""
     return (
         select(func.min(OutboxRow.id))
         .where(OutboxRow.state == PENDING, not_(_held_back(now)))
@@ -250,7 +268,8 @@ def next_due(session: Session, now: datetime) -> datetime | None:
         select(ready_at)
         .where(
             OutboxRow.state == PENDING,
-            or_(OutboxRow.id.in_(_first_of_each_lane(now)), _held_back(now)),
+            or_(OutboxRow.id.in_(first_of_each_lane(now)), _held_back(now)),
+            not_(_direct_message_first(now)),
         )
         .order_by(ready_at)
         .limit(1)
