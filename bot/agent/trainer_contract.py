@@ -20,7 +20,8 @@ from bot.protocol.messages import EndCause, EpochProgress, Instant, Message, Run
 class TrainerJob(Message):
     """Everything the trainer needs. Paths are absolute; the agent has checked them.
 
-    ``gpu_count`` is 0 for training on the CPU.  ``run_dir`` is the Ultralytics ``save_dir``.
+    ``gpu_count`` is 0 for training on the CPU, then in ``cpu_ranks`` processes: more than one is
+    for trying out how several train as one.  ``run_dir`` is the Ultralytics ``save_dir``.
     ``resume_from`` is a verified checkpoint or None.  ``threads`` bounds the CPU threads of torch.
     """
 
@@ -31,8 +32,14 @@ class TrainerJob(Message):
     model_path: str
     data_path: str
     gpu_count: int = Field(ge=0)
+    cpu_ranks: int = Field(default=1, ge=1)
     threads: int = Field(default=1, ge=1)
     resume_from: str | None = None
+
+    @property
+    def processes(self) -> int:
+        """How many processes train as one."""
+        return self.gpu_count or self.cpu_ranks
 
 
 class Starting(Message):

@@ -90,8 +90,24 @@ def test_a_rank_that_vanishes_is_told_with_its_signal(group: RankGroup) -> None:
     start(group, WAITS_FOR_EVER)
     start(group, "import os; os.kill(os.getpid(), 9)")
     end = finish(group)
-    assert end.cause is EndCause.CRASHED
-    assert end.detail == "The process of GPU 1 ended by signal 9 without saying why."
+    assert end.cause is EndCause.KILLED
+    assert end.detail.startswith("The process of GPU 1 was killed by SIGKILL. The other processes")
+
+
+def test_who_has_only_lost_another_is_not_taken_for_the_cause(group: RankGroup) -> None:
+    start(group, "", ended(EndCause.CRASHED, "RuntimeError: Connection closed by peer"))
+    start(group, "import os; os.kill(os.getpid(), 9)")
+    for process in group.processes:
+        process.wait()
+    assert finish(group).detail.startswith("The process of GPU 1 was killed by SIGKILL")
+
+
+def test_a_cause_of_its_own_comes_first(group: RankGroup) -> None:
+    start(group, "import os; os.kill(os.getpid(), 6)")
+    start(group, "", ended(EndCause.OUT_OF_MEMORY, "rank 1"))
+    for process in group.processes:
+        process.wait()
+    assert finish(group).cause is EndCause.OUT_OF_MEMORY
 
 
 def test_a_stop_reaches_every_rank(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def _to_the_end(given: argparse.Namespace, telling: Telling) -> Ended:
         job = read_job(given.job)
         # Beside the job and not in the run's folder, which Ultralytics may clear.
         prepare_environment(given.job.resolve().parent / "cache", job.threads)
-        if job.gpu_count > 1:
+        if job.processes > 1:
             return train_on_several(given.job, given.events_file, job, telling)
         return run_training(job, telling)
     except BaseException as error:  # noqa: BLE001 - the edge of the process: every end is told

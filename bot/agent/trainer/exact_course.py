@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ultralytics.engine import trainer as engine
 from ultralytics.utils import RANK
 
+from bot.agent.trainer.cpu_ranks import OnCpuTogether
 from bot.agent.trainer.epoch_order import EpochOrder
 from bot.agent.trainer.exact_state import restore_exact, restore_gradients
 
 
-class ExactCourse(engine.BaseTrainer):  # type: ignore[misc] # Ultralytics is untyped
+class ExactCourse(OnCpuTogether):
     """Stands before an Ultralytics trainer: seeds each epoch, and counts the optimizer's steps.
 
     Ultralytics gathers gradients over several batches and keeps the number of the last step in a

@@ -42,9 +42,9 @@ def train_on_several(job_file: Path, events_file: Path, job: TrainerJob, telling
     """
     group = RankGroup(telling.stop, events_file)
     try:
-        for rank in range(job.gpu_count):
+        for rank in range(job.processes):
             group.start(
-                _command(job_file, events_file, rank), _variables(rank, job.gpu_count, group.port)
+                _command(job_file, events_file, rank), _variables(rank, job.processes, group.port)
             )
         group.wait()
     finally:
@@ -122,11 +122,24 @@ class RankGroup:
             process.wait()
 
     def end(self, telling: Telling) -> Ended:
-        """Return the end of the whole: the first failure, else what the first rank says."""
-        for rank in self.left:
-            if not self._good(rank):
-                return self._read(rank) or self._vanished(rank, telling)
-        return self._read(0) or self._vanished(0, telling)
+        """Return the end of the whole: what went wrong first, else what the first rank says.
+
+        A failure with a cause of its own comes before a process that is gone, and that before the
+        complaints of others who have lost it: all of them may leave within one look.
+        """
+        failed = [rank for rank in self.left if not self._good(rank)]
+        if not failed:
+            return self._read(0) or self._vanished(0, telling)
+        told = {rank: self._read(rank) for rank in failed}
+
+        def how_telling(rank: int) -> int:
+            ended = told[rank]
+            if ended is None:
+                return 1
+            return 2 if ended.cause is EndCause.CRASHED else 0
+
+        first = min(failed, key=how_telling)
+        return told[first] or self._vanished(first, telling)
 
     def _good(self, rank: int) -> bool:
         ended = self._read(rank)
@@ -140,12 +153,25 @@ class RankGroup:
 
     def _vanished(self, rank: int, telling: Telling) -> Ended:
         code = self.processes[rank].returncode
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        others = "The other processes cannot go on without it and were ended, too."
+        if code >= 0:
+            said = f"The process of GPU {rank} ended with status {code} and no report. {others}"
+            return Ended(at=telling.clock.now(), cause=EndCause.CRASHED, detail=said)
+        name = _signal_name(-code)
+        hint = " Often this is the kernel, when the memory of the host is full."
+        said = f"The process of GPU {rank} was killed by {name}. {others}"
         return Ended(
             at=telling.clock.now(),
-            cause=EndCause.CRASHED,
-            detail=f"The process of GPU {rank} ended {how} without saying why.",
+            cause=EndCause.KILLED,
+            detail=said + (hint if name == "SIGKILL" else ""),
         )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _command(job_file: Path, events_file: Path, rank: int) -> list[str]:
