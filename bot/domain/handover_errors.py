@@ -34,7 +34,8 @@ class CannotHandOver(Conflict):
     """A reservation cannot be handed over or exchanged as it is now.
 
     ``why``: ``already_theirs`` (``holder_slack_id`` holds it), ``started``, ``not_booked``,
-    ``maintenance``, or ``several_hosts`` (a training would get GPUs of more than one host).
+    ``maintenance``, ``continues`` (a run of another reservation goes on in it), or
+    ``several_hosts`` (a training would get GPUs of more than one host).
     """
 
     code = "cannot_hand_over"

@@ -29,7 +29,11 @@ class RunStarted(Notice):
 
 @dataclass(frozen=True, slots=True)
 class RunEnded(Notice):
-    """A run is over; ``state`` is a `RunState`, ``cause`` an `EndCause`."""
+    """A run is over; ``state`` is a `RunState`, ``cause`` an `EndCause`.
+
+    ``not_retried`` says why a failed one is not tried again by itself: a `NotRetried`, after
+    ``tries`` failures in a row.  ``batch_that_fits`` is what would have fitted into the memory.
+    """
 
     kind: ClassVar[str] = "run_ended"
     broadcast: ClassVar[bool] = True
@@ -42,6 +46,11 @@ class RunEnded(Notice):
     epochs_done: int = 0
     epochs: int = 0
     duration_s: float | None = None
+    not_retried: str = ""
+    tries: int = 0
+    batch: int = 0
+    batch_that_fits: int | None = None
+    reservation_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +155,11 @@ class WindowOffered(Notice):
 
 @dataclass(frozen=True, slots=True)
 class WaitEnded(Notice):
-    """A place on the waitlist is over.
+    """A place on the waitlist or in the queue is over.
 
-    ``why``: ``silence`` after an offer, the window has ``begun`` (``reservation_id`` is what has
-    its GPUs), or it waited too ``long`` for a time that is not set.
+    ``why``: ``silence`` after an offer, the window has ``begun``, it waited too ``long`` for a time
+    that is not set, or a job was ``queued`` for too long.  ``reservation_id`` is what has the GPUs,
+    0 where nobody holds anything; ``waited_s`` how long it waited, in seconds.
     """
 
     kind: ClassVar[str] = "wait_ended"
@@ -158,6 +168,7 @@ class WaitEnded(Notice):
     gpu_count: int
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.domain.processes import RoguePolicy
 from bot.domain.slot_grid import SlotGrid
 
 
@@ -20,7 +21,13 @@ class Policy:
     for at most ``longest_wait_in_queue``.  Without a process for ``no_show_after``, or below
     ``idle_below_percent`` for ``idle_after``, its holder is asked, has ``usage_answer_within`` to
     answer, and is not asked again for ``usage_kept_for``.  The next holder can be asked for
-    ``minutes_most`` of their time.  Files of a run are kept for
+    ``minutes_most`` of their time.  A run that failed in a
+    way that may pass is tried again up to ``retries`` times in a row, after ``retry_first``, twice
+    as long each time up to ``retry_longest``, while at least ``retry_needs`` is left to train in.
+    A host confirms a start within ``start_confirmed_within``.  GPUs that the reservation before
+    still uses are looked at every ``handover_looks_every``; the next holder is told after
+    ``handover_told_after``, and after ``handover_incident_after`` both, and the channel.
+    Files of a run are kept for
     ``keep_files`` after its end, checkpoints for ``keep_checkpoints``.
     """
 
@@ -52,6 +59,17 @@ class Policy:
     reading_good_for: timedelta = timedelta(minutes=1)
     kill_after: timedelta = timedelta(seconds=120)
     log_tail_lines: int = 20
+    rogue_policy: RoguePolicy = RoguePolicy.REPORT
+    rogue_notice: timedelta = timedelta(minutes=30)
+    rogue_seen_apart: timedelta = timedelta(seconds=20)
+    retries: int = 3
+    retry_first: timedelta = timedelta(seconds=60)
+    retry_longest: timedelta = timedelta(hours=1)
+    retry_needs: timedelta = timedelta(minutes=5)
+    start_confirmed_within: timedelta = timedelta(minutes=2)
+    handover_told_after: timedelta = timedelta(minutes=1)
+    handover_incident_after: timedelta = timedelta(minutes=5)
+    handover_looks_every: timedelta = timedelta(seconds=5)
     keep_files: timedelta = timedelta(days=90)
     keep_checkpoints: timedelta = timedelta(days=14)
     web_session: timedelta = timedelta(hours=12)

@@ -53,8 +53,72 @@ class RunHandedOn(Notice):
     epochs: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunRetries(Notice):
+    """A run failed in a way that may pass, and is tried again at ``at``.
+
+    It is retry ``number`` of ``most``; ``cause`` is an `EndCause`.
+    """
+
+    kind: ClassVar[str] = "run_retries"
+    cause: str
+    detail: str
+    number: int
+    most: int
+    at: datetime
+    host_name: str
+    epochs_done: int
+    epochs: int
+    log_tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRetried(Notice):
+    """Somebody lets a run be tried again, with another ``batch`` if one is given."""
+
+    kind: ClassVar[str] = "run_retried"
+    by_slack_id: str
+    starts_at: datetime
+    batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartUnconfirmed(Notice):
+    """The host has not confirmed a start that was due at ``due_at``; Berth keeps trying."""
+
+    kind: ClassVar[str] = "start_unconfirmed"
+    holder_slack_id: str
+    host_name: str
+    host_online: bool
+    last_seen_at: datetime
+    due_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverWaits(Notice):
+    """A reservation cannot start: a process of the one before is still on its GPUs.
+
+    ``incident`` tells that it has been so for longer than may be.
+    """
+
+    kind: ClassVar[str] = "handover_waits"
+    holder_slack_id: str
+    before_id: int
+    before_holder_slack_id: str
+    gpu_names: tuple[str, ...]
+    host_name: str
+    host_online: bool
+    due_at: datetime
+    incident: bool
+
+
 RUN_NOTICES: tuple[type[Notice], ...] = (
     ContinuationPlanned,
     ContinuationDropped,
     RunHandedOn,
+    RunRetries,
+    RunRetried,
+    StartUnconfirmed,
+    HandoverWaits,
 )

@@ -37,7 +37,17 @@ from bot.domain.priority import Priority
 from bot.domain.states import ReservationKind, ReservationState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
-from bot.services import audit, due, limits, outbox, placing, stopping, what_fits
+from bot.services import (
+    audit,
+    due,
+    limits,
+    moving,
+    outbox,
+    placing,
+    run_links,
+    stopping,
+    what_fits,
+)
 from bot.services.access import lock_to_change
 from bot.services.transaction import Tx
 from bot.services.views import reservation_view
@@ -68,6 +78,7 @@ def extend(
         EndNotLater: the end is not later than now and than the end that it has.
         TooLong: it would be longer than the longest reservation.
         OverQuota: the team would hold more than it may.
+        OutOfOrder: its run goes on elsewhere before that end.
         WindowTaken: others hold some of its GPUs after its end; carries who, and what fits instead.
         ClaimOverlap: another booking won the race every time.
     """
@@ -78,6 +89,7 @@ def extend(
         return reservation_view(row)
     if end <= max(tx.now, row.ends_at):
         raise EndNotLater(row.id, new_end, row.ends_at)
+    run_links.require_order(tx, row, starts_at=row.starts_at, ends_at=end)
     _require_extendable(tx, member, row, end)
     return set_window(tx, member, row, TimeWindow(row.starts_at, end), "extended", request_key)
 
@@ -147,11 +159,13 @@ def move(
     new_start: datetime,
     request_key: str | None = None,
 ) -> ReservationView:
-    """Move a reservation that has not started to another start, as long as before, and return it.
+    """Move a reservation to another start, as long as before, and return it.
 
     The start goes back to the beginning of its slot; within the slot that runs now it stays where
     it is.  The GPUs stay the same where they are free at that time; otherwise others of the same
     kind take their place, as many.  Asking for the start that it has already changes nothing.
+    One whose run is under way stops at a checkpoint, and its run goes on in a new reservation at
+    that start (`bot.services.moving`).
 
     Raises:
         UnknownReservation: there is none of that number.
@@ -159,7 +173,8 @@ def move(
         ReservationOver: it has ended, was cancelled, or is being released.
         NotBookedYet: it waits for somebody's answer.
         MaintenanceStays: it is maintenance.
-        ReservationStarted: it has started; its end alone can be changed.
+        ReservationStarted: it has started and nothing runs in it; its end alone can be changed.
+        OutOfOrder: one run would be in two reservations at once.
         PastStart, BeyondHorizon: the new start breaks a limit.
         OverQuota: the team would hold more than it may at that time.
         WindowTaken: too few GPUs are free; carries who holds them, and where else it fits.
@@ -172,11 +187,14 @@ def move(
     same_slot = grid.floor(new_start) == grid.floor(row.starts_at)
     if (started and same_slot) or _done_before(tx, row, request_key):
         return reservation_view(row)
+    if started and stopping.live_attempt(row.run) is not None:
+        return moving.move_running(tx, member, row, new_start, request_key)
     if started:
         raise ReservationStarted(row.id, row.starts_at)
     window = _moved_window(tx, row, new_start)
     if window == TimeWindow(row.starts_at, row.ends_at):
         return reservation_view(row)
+    run_links.require_order(tx, row, starts_at=window.start, ends_at=window.end)
     _require_quota(tx, member, row, window)
     _take_gpus(tx, row, _choose_gpus(tx, row, window))
     view = set_window(tx, member, row, window, "moved", request_key)
@@ -248,7 +266,7 @@ def _choose_gpus(tx: Tx, row: ReservationRow, window: TimeWindow) -> Sequence[Gp
     if len(kept) == len(own):
         return kept
     chosen = choose_gpus(
-        free, len(own), one_host=row.run is not None, preferred_gpu_ids=frozenset(own)
+        free, len(own), one_host=run_links.carries_run(tx, row), preferred_gpu_ids=frozenset(own)
     )
     if chosen is not None:
         return chosen

@@ -28,6 +28,10 @@ class TimerKind(StrEnum):
     RESERVATION_STARTS = "reservation_starts"
     RUN_STOPS = "run_stops"
     RESERVATION_ENDS = "reservation_ends"
+    RUN_RETRIES = "run_retries"
+    START_CONFIRMED = "start_confirmed"
+    HANDOVER_LATE = "handover_late"
+    HANDOVER_INCIDENT = "handover_incident"
     HOST_LOST = "host_lost"
     ENDS_SOON = "ends_soon"
     USAGE_LOOKS = "usage_looks"
@@ -50,6 +54,10 @@ OF_A_RESERVATION = (
     TimerKind.RUN_STOPS,
     TimerKind.RESERVATION_ENDS,
     TimerKind.APPROVAL_EXPIRES,
+    TimerKind.RUN_RETRIES,
+    TimerKind.START_CONFIRMED,
+    TimerKind.HANDOVER_LATE,
+    TimerKind.HANDOVER_INCIDENT,
 )
 
 

@@ -8,9 +8,22 @@ from collections.abc import Mapping
 from sqlalchemy import select
 
 from bot.domain.notices import RunEnded
+from bot.domain.retrying import Verdict
 from bot.domain.states import ReservationState, RunState, move_run
 from bot.protocol.messages import AttemptEnd, AttemptState, EndCause
-from bot.services import audit, continuing, finishing_early, forecasts, outbox, run_ends, starting, stopping
+from bot.services import (
+    audit,
+    continuing,
+    finishing_early,
+    forecasts,
+    handovers,
+    outbox,
+    retries,
+    run_ends,
+    run_links,
+    starting,
+    stopping,
+)
 from bot.services.transaction import Tx
 from bot.services.views import run_progress
 from bot.store.tables import ArtifactRow, AttemptRow, ReservationRow, RunRow
@@ -27,21 +40,37 @@ WHY_DROPPED = {
 def end_attempt(tx: Tx, row: AttemptRow, end: AttemptEnd, by: audit.Actor | None = None) -> None:
     """Record the end of an attempt, and tell what becomes of its run; ``by`` default the agent.
 
-    A run that has not succeeded goes on in the reservation that is planned for it, if there is
-    one.  Without one it is over.
+    One that failed in a way that may pass is tried again in its reservation while there is time.
+    One that did not succeed otherwise goes on in the reservation that is planned for it, unless
+    it failed for good.  Else it is over.
     """
     by = by or audit.by_agent(row.host.name)
+    # Before the host, as everywhere: whoever starts the next reservation locks in that order.
+    run_links.lock_planned(tx, row.run.reservation)
+    _settle(tx, row, end, by)
+    handovers.wake(tx, row)
+
+
+def _settle(tx: Tx, row: AttemptRow, end: AttemptEnd, by: audit.Actor) -> None:
     run, reservation = row.run, row.run.reservation
     row.state, row.ended_at, row.end_cause = AttemptState.ENDED, end.at, end.cause
     row.batch_that_fits = end.batch_that_fits
     stopping.bump_revision(tx, row.host_id)
     run.started_at = run.started_at or row.trainer_started_at
     state = run_ends.final_state(row, end.cause)
-    target = None if state is RunState.SUCCEEDED else continuing.hand_on(tx, reservation, end)
-    if target is not None:
-        _leave(tx, reservation, by, target)
-        return
-    _end_run(tx, row, end, state, by)
+    verdict = None
+    if state in (RunState.FAILED, RunState.HOST_LOST):
+        verdict = retries.verdict(tx, row, end)
+        active = ReservationState(reservation.state) is ReservationState.ACTIVE
+        if verdict.refused is None and active and row.stop_reason is None:
+            retries.again_later(tx, row, end, verdict, by)
+            return
+    if state is not RunState.SUCCEEDED and (verdict is None or verdict.may_go_on_elsewhere):
+        target = continuing.hand_on(tx, reservation, end)
+        if target is not None:
+            _leave(tx, reservation, by, target)
+            return
+    _end_run(tx, row, end, state, by, verdict)
     if ReservationState(reservation.state) is ReservationState.RELEASING:
         stopping.finish(tx, reservation)
         audit.record(tx, by, "reservation.ended", ("reservation", reservation.id))
@@ -57,7 +86,14 @@ def _leave(tx: Tx, reservation: ReservationRow, by: audit.Actor, target: Reserva
         starting.start(tx, target)
 
 
-def _end_run(tx: Tx, row: AttemptRow, end: AttemptEnd, state: RunState, by: audit.Actor) -> None:
+def _end_run(
+    tx: Tx,
+    row: AttemptRow,
+    end: AttemptEnd,
+    state: RunState,
+    by: audit.Actor,
+    verdict: Verdict | None,
+) -> None:
     run, reservation = row.run, row.run.reservation
     run.state = move_run(RunState(run.state), state)
     end = end.model_copy(update={"detail": finishing_early.words_of_end(tx, run, end)})
@@ -66,7 +102,7 @@ def _end_run(tx: Tx, row: AttemptRow, end: AttemptEnd, state: RunState, by: audi
     run.log_tail = list(end.log_tail[-tx.policy.log_tail_lines :])
     run.final_metrics = finite(end.metrics)
     outbox.show(tx, reservation)
-    outbox.tell_thread(tx, reservation, _ended_notice(run, end))
+    outbox.tell_thread(tx, reservation, _ended_notice(run, end, verdict))
     _show_plot(tx, row)
     audit.record(
         tx,
@@ -82,7 +118,7 @@ def _end_run(tx: Tx, row: AttemptRow, end: AttemptEnd, state: RunState, by: audi
     continuing.drop(tx, reservation, WHY_DROPPED.get(state, "the training is over"))
 
 
-def _ended_notice(run: RunRow, end: AttemptEnd) -> RunEnded:
+def _ended_notice(run: RunRow, end: AttemptEnd, verdict: Verdict | None = None) -> RunEnded:
     progress = run_progress(run)
     succeeded = run.state == RunState.SUCCEEDED
     return RunEnded(
@@ -96,6 +132,11 @@ def _ended_notice(run: RunRow, end: AttemptEnd) -> RunEnded:
         epochs_done=max(progress.epoch, end.epochs_done),
         epochs=progress.epochs,
         duration_s=(end.at - run.started_at).total_seconds() if run.started_at else None,
+        not_retried=verdict.refused.value if verdict and verdict.refused else "",
+        tries=verdict.number if verdict else 0,
+        batch=int(run.spec["batch"]),
+        batch_that_fits=end.batch_that_fits,
+        reservation_ends_at=run.reservation.ends_at,
     )
 
 
@@ -113,7 +154,12 @@ def _show_plot(tx: Tx, row: AttemptRow) -> None:
 
 
 def lose(tx: Tx, row: AttemptRow) -> None:
-    """End an attempt whose host has been silent past the end of its claim."""
+    """End an attempt whose host has been silent past the end of its claim.
+
+    Its agent has stopped it by then, so that the run can go on elsewhere.  The caller has taken a
+    turn.
+    """
+    retries.relocate(tx, row)
     end = AttemptEnd(
         cause=EndCause.HOST_LOST,
         detail=f"{row.host.name} has not reported since {row.host.last_seen_at:%H:%M} UTC.",

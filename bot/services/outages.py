@@ -16,7 +16,16 @@ from bot.domain.outage_notices import CancelledByOutage, CutShort, MovedToOtherG
 from bot.domain.relocation import equivalent_gpus
 from bot.domain.states import ReservationState
 from bot.domain.time_window import TimeWindow
-from bot.services import audit, due, holding, open_offers, outbox, placing, stopping
+from bot.services import (
+    audit,
+    due,
+    holding,
+    open_offers,
+    outbox,
+    placing,
+    run_links,
+    stopping,
+)
 from bot.services.audit import Actor
 from bot.services.transaction import Tx
 from bot.store.claims import gpu_on_host, load_calendar
@@ -78,7 +87,7 @@ def move_elsewhere(tx: Tx, row: ReservationRow, cause: Cause) -> bool:
         [gpu for gpu in own if gpu not in lost],
         lost,
         [gpu for gpu in calendar.free(window) if gpu.gpu_id not in taken],
-        one_host=row.run is not None,
+        one_host=run_links.carries_run(tx, row),
     )
     if found is None:
         return False
@@ -155,7 +164,7 @@ def _choices(tx: Tx, row: ReservationRow) -> tuple[str, ...]:
         len(row.claims),
         wanted,
         grid=policy.grid,
-        one_host=row.run is not None,
+        one_host=run_links.carries_run(tx, row),
         last_start=tx.now + policy.horizon,
         limit=CHOICES,
     )

@@ -27,7 +27,12 @@ def planned_for(tx: Tx, row: ReservationRow) -> ReservationRow | None:
 
 def carries_run(tx: Tx, row: ReservationRow) -> bool:
     """Tell whether a run is in a reservation or will be: its GPUs must be on one host."""
-    return row.run is not None or continuations.planned_to(tx.session, row.id) is not None
+    return row.run is not None or is_planned_target(tx, row)
+
+
+def is_planned_target(tx: Tx, row: ReservationRow) -> bool:
+    """Tell whether a run that is elsewhere still is to go on in ``row``."""
+    return continuations.planned_to(tx.session, row.id) is not None
 
 
 def let_go(tx: Tx, row: ReservationRow, why: str) -> None:

@@ -20,10 +20,12 @@ from bot.protocol.messages import (
 )
 from bot.services import attempt_logs, audit, forecasts, outbox
 from bot.services.checkpoints import newest_checkpoint
+from bot.services.due import TimerKind
 from bot.services.ending import end_attempt, expire_waiting, finite, lose
 from bot.services.starting import start
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import spec_from_json
+from bot.store import timers
 from bot.store.claims import gpu_on_host
 from bot.store.tables import AttemptRow, EpochRow, RunRow
 
@@ -93,6 +95,8 @@ def take_observation(tx: Tx, host_id: int, seen: AttemptObservation) -> AttemptR
         )
     _take_epochs(tx, row, seen.epochs)
     attempt_logs.take(tx, row, seen)
+    if row.pid is None and seen.pid is not None:
+        timers.disarm(tx.session, row.run.reservation_id, (TimerKind.START_CONFIRMED,), tx.now)
     row.pid = seen.pid if seen.pid is not None else row.pid
     if seen.trainer_started_at and row.trainer_started_at is None:
         row.trainer_started_at = seen.trainer_started_at

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bot.domain.run_notices import StartUnconfirmed
 from bot.domain.states import RunState, move_run
 from bot.protocol.messages import AttemptState
-from bot.services import audit, stopping
+from bot.services import audit, outbox, stopping
+from bot.services.due import TimerKind
 from bot.services.transaction import Tx
+from bot.store import timers
 from bot.store.tables import AttemptRow, ReservationRow
 
 
@@ -43,4 +46,43 @@ def start(tx: Tx, reservation: ReservationRow) -> bool:
         attempt=number,
         gpus=[gpu.uuid for gpu in gpus],
     )
+    timers.arm(
+        tx.session,
+        TimerKind.START_CONFIRMED,
+        reservation.id,
+        tx.now + tx.policy.start_confirmed_within,
+    )
     return True
+
+
+def tell_unconfirmed(tx: Tx, reservation: ReservationRow) -> None:
+    """Tell the holder that the host has not confirmed a start. The reservation is locked.
+
+    Nothing is given up for that: the agent starts the attempt as soon as it hears of it, for as
+    long as the claim lasts.
+    """
+    attempt = stopping.live_attempt(reservation.run)
+    if attempt is None or attempt.pid is not None or attempt.state != AttemptState.STARTING:
+        return
+    host = attempt.host
+    notice = StartUnconfirmed(
+        reservation.id,
+        reservation.member.slack_user_id,
+        host.name,
+        host.online,
+        host.last_seen_at,
+        attempt.assigned_at,
+        reservation.ends_at,
+    )
+    outbox.tell_holder(tx, reservation, notice)
+    outbox.tell_thread(tx, reservation, notice)
+    audit.record(
+        tx,
+        audit.CLOCKWORK,
+        "run.start_unconfirmed",
+        ("run", attempt.run_id),
+        host=host.name,
+        online=host.online,
+        last_seen_at=host.last_seen_at,
+        attempt=attempt.number,
+    )

@@ -25,7 +25,7 @@ from bot.domain.people import Member
 from bot.domain.priority import Priority
 from bot.domain.states import ReservationKind, ReservationState
 from bot.domain.time_window import TimeWindow
-from bot.services import audit, due, limits, open_offers, outbox
+from bot.services import audit, due, limits, open_offers, outbox, run_links
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
@@ -220,7 +220,11 @@ def _require_exchangeable(tx: Tx, first: ReservationRow, second: ReservationRow)
     if first.member_id == second.member_id:
         raise CannotHandOver(second.id, "already_theirs", second.member.slack_user_id)
     for row, other in ((first, second), (second, first)):
-        if row.run is not None and len({claim.gpu.host_id for claim in other.claims}) > 1:
+        run_links.require_order(tx, row, starts_at=other.starts_at, ends_at=other.ends_at)
+        if (
+            run_links.carries_run(tx, row)
+            and len({claim.gpu.host_id for claim in other.claims}) > 1
+        ):
             raise CannotHandOver(row.id, "several_hosts")
         _check_limits(tx, row, other)
 

@@ -24,7 +24,7 @@ from bot.domain.notices import TransferOffered
 from bot.domain.offers import OfferState
 from bot.domain.people import Member, Role
 from bot.domain.states import ReservationKind, ReservationState
-from bot.services import audit, limits, open_offers, outbox
+from bot.services import audit, limits, open_offers, outbox, run_links
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
@@ -57,6 +57,7 @@ def offer(
     if row.ends_at <= tx.now:  # its timer is about to say so, and nobody could answer in time
         raise ReservationOver(row.id, ReservationState.ENDED.value)
     _require_receivable(row, to)
+    _require_first_of_run(tx, row)
     limits.check_transfer(tx, to, row)
     for former in open_offers.open_transfers(tx, row.id):
         if former.to_member_id == to.member_id and tx.now < former.expires_at:
@@ -89,6 +90,7 @@ def accept(tx: Tx, member: Member, transfer_id: int) -> TransferView:
     _require_open(tx, transfer)
     _require_alive(row)
     _require_receivable(row, member)
+    _require_first_of_run(tx, row)
     limits.check_transfer(tx, member, row)
     actor = audit.by_member(member)
     open_offers.close_transfer(tx, transfer, OfferState.ACCEPTED, actor)
@@ -310,7 +312,18 @@ def _require_open(tx: Tx, transfer: TransferRow) -> None:
         raise OfferOver(OFFER, OfferState.EXPIRED)
 
 
+def _require_first_of_run(tx: Tx, row: ReservationRow) -> None:
+    if run_links.is_planned_target(tx, row):
+        raise CannotHandOver(row.id, "continues")
+
+
 def _hand_over(tx: Tx, row: ReservationRow, to: Member) -> None:
+    target = run_links.lock_planned(tx, row)
+    if target is not None:  # a run and where it goes on have one holder
+        limits.check_transfer(tx, to, target)
+        open_offers.withdraw_all(tx, target, audit.by_member(to), "it has another holder now")
+        _hand_over(tx, target, to)
+        outbox.show(tx, target)
     if row.request_key is not None and tx.session.scalar(
         select(ReservationRow.id).where(
             ReservationRow.member_id == to.member_id, ReservationRow.request_key == row.request_key

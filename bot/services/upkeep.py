@@ -12,14 +12,17 @@ from bot.services import (
     audit,
     file_retention,
     forecasts,
+    handovers,
     hardware,
     hosts,
     maintenance,
     minutes,
     outages,
     outbox,
+    retries,
     runs,
     series,
+    starting,
     stopping,
     swaps,
     transfers,
@@ -49,6 +52,8 @@ def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
     if timer.kind in OF_OTHERS:
         _fire_for_other(tx, timer, owner)
         return
+    if timer.kind == TimerKind.RESERVATION_ENDS:
+        take_turns(tx.session)  # a run whose host is lost is booked elsewhere
     row = reservations.lock(tx.session, timer.subject_id)
     if not timers.finish(tx.session, timer, owner, tx.now):
         return
@@ -63,6 +68,7 @@ def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
 
 def _fire_for_other(tx: Tx, timer: DueTimer, owner: str) -> None:
     if timer.kind == TimerKind.HOST_LOST:
+        take_turns(tx.session)
         hosts.lock(tx, timer.subject_id)
     elif timer.kind in OF_THOSE_WHO_WAIT:
         take_turns(tx.session)
@@ -90,8 +96,11 @@ def next_timer_at(tx: Tx) -> datetime | None:
 def _start(tx: Tx, row: ReservationRow) -> None:
     if ReservationState(row.state) is not ReservationState.BOOKED:
         return
-    if not maintenance.may_start(tx, row):
-        return
+    if handovers.may_start(tx, row) and maintenance.may_start(tx, row):
+        _begin(tx, row)
+
+
+def _begin(tx: Tx, row: ReservationRow) -> None:
     usage.watch(tx, row)
     row.state = move_reservation(ReservationState.BOOKED, ReservationState.ACTIVE)
     row.version += 1
@@ -114,6 +123,11 @@ def _stop_run(tx: Tx, row: ReservationRow) -> None:
 def _end(tx: Tx, row: ReservationRow) -> None:
     if ReservationState(row.state) is ReservationState.BOOKED:
         _start(tx, row)
+    if ReservationState(row.state) is ReservationState.BOOKED:
+        # Its GPUs were never seen free: it is over without having begun to run.
+        _begin(tx, row)
+    if ReservationState(row.state).is_over:
+        return
     runs.expire_waiting(tx, row)
     attempt = stopping.live_attempt(row.run)
     if attempt is not None and not attempt.host.online:
@@ -139,6 +153,10 @@ OF_RESERVATIONS: Mapping[TimerKind, Callable[[Tx, ReservationRow], None]] = {
     TimerKind.RESERVATION_STARTS: _start,
     TimerKind.RUN_STOPS: _stop_run,
     TimerKind.RESERVATION_ENDS: _end,
+    TimerKind.RUN_RETRIES: retries.fire,
+    TimerKind.START_CONFIRMED: starting.tell_unconfirmed,
+    TimerKind.HANDOVER_LATE: handovers.tell_late,
+    TimerKind.HANDOVER_INCIDENT: handovers.tell_incident,
     TimerKind.USAGE_LOOKS: usage.look,
     TimerKind.USAGE_CHECK_EXPIRES: usage.expire,
     TimerKind.APPROVAL_EXPIRES: approvals.expire,
@@ -156,6 +174,6 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.MINUTES_EXPIRE: minutes.expire,
     TimerKind.FILES_EXPIRE: file_retention.expire,
     TimerKind.WAIT_OFFER_ENDS: waitlist.end_offer,
-    TimerKind.WAIT_EXPIRES: waitlist.expire,
+    TimerKind.WAIT_EXPIRES: waiting.expire,
 }
 """The work of all other timers, by the number of their subject."""

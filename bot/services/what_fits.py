@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from bot.domain.calendar import Calendar
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.time_window import TimeWindow
-from bot.services import placing
+from bot.services import (
+    placing,
+    run_links,
+)
 from bot.services.transaction import Tx
 from bot.store.claims import load_calendar
 from bot.store.tables import ReservationRow
@@ -26,7 +29,7 @@ def instead_of_extending(
 def _instead_of_extending(
     tx: Tx, row: ReservationRow, added: TimeWindow, holdings: Sequence[Holding]
 ) -> Iterator[Alternative]:
-    count, one_host, grid = len(row.claims), row.run is not None, tx.policy.grid
+    count, one_host, grid = len(row.claims), run_links.carries_run(tx, row), tx.policy.grid
     reachable = grid.floor(min(held.window.start for held in holdings))
     if reachable > max(row.ends_at, tx.now):
         yield Alternative(count, TimeWindow(row.starts_at, reachable), row.id)
@@ -57,7 +60,7 @@ def instead_of_moving(
         len(row.claims),
         TimeWindow(begin, grid.ceil(begin + (row.ends_at - row.starts_at))),
         grid=grid,
-        one_host=row.run is not None,
+        one_host=run_links.carries_run(tx, row),
         last_start=tx.now + tx.policy.horizon,
         limit=ALTERNATIVES,
     )

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from bot.domain.continuations import ContinuationState
+from bot.store.run_tables import ContinuationRow
 from bot.store.tables import AttemptRow, ReservationRow, RunRow
 
 
@@ -23,7 +25,10 @@ def lock(session: Session, reservation_id: int) -> ReservationRow | None:
 
 
 def lock_of_attempts(session: Session, attempt_ids: Collection[int]) -> None:
-    """Lock the reservations of those attempts until the end of the transaction."""
+    """Lock the reservations of those attempts until the end of the transaction.
+
+    And with them those in which their runs are to go on: the end of an attempt changes both.
+    """
     if not attempt_ids:
         return
     of_attempts = (
@@ -31,9 +36,17 @@ def lock_of_attempts(session: Session, attempt_ids: Collection[int]) -> None:
         .join(AttemptRow, AttemptRow.run_id == RunRow.id)
         .where(AttemptRow.id.in_(list(attempt_ids)))
     )
+    goes_on = (
+        select(ContinuationRow.to_reservation_id)
+        .join(AttemptRow, AttemptRow.run_id == ContinuationRow.run_id)
+        .where(
+            AttemptRow.id.in_(list(attempt_ids)),
+            ContinuationRow.state == ContinuationState.PLANNED,
+        )
+    )
     session.scalars(
         select(ReservationRow)
-        .where(ReservationRow.id.in_(of_attempts))
+        .where(or_(ReservationRow.id.in_(of_attempts), ReservationRow.id.in_(goes_on)))
         .order_by(ReservationRow.id)
         .with_for_update()
         .execution_options(populate_existing=True)

@@ -50,6 +50,12 @@ def is_armed(session: Session, kind: str, subject_id: int) -> bool:
     return session.scalar(query) is not None
 
 
+def is_known(session: Session, kind: str, subject_id: int) -> bool:
+    """Tell whether the timer of that kind and subject was ever armed, fired or not."""
+    query = select(TimerRow.id).where(TimerRow.kind == kind, TimerRow.subject_id == subject_id)
+    return session.scalar(query) is not None
+
+
 def disarm(session: Session, subject_id: int, kinds: tuple[str, ...], now: datetime) -> None:
     """Mark the subject's timers of those kinds as done. Idempotent."""
     session.execute(

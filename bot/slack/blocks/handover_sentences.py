@@ -36,6 +36,11 @@ def _cannot_hand_over(error: errors.CannotHandOver, words: Words) -> Sentence:
     if error.why == "already_theirs":
         holder = words.person(error.holder_slack_id, "")
         return Sentence(f"{number} belongs to {holder} already.", f"Choose somebody else. {mine}")
+    if error.why == "continues":
+        return Sentence(
+            f"{number} is where a training of another reservation goes on; both have one holder.",
+            f"Transfer that one, and {number} goes with it. {mine}",
+        )
     if error.why == "started":
         return Sentence(
             f"{number} has started, and only what lies ahead can be exchanged.",

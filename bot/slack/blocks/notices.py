@@ -27,12 +27,20 @@ from bot.domain.notices import (
     WindowOffered,
 )
 from bot.domain.outage_notices import OUTAGE_NOTICES
-from bot.domain.run_notices import ContinuationDropped, ContinuationPlanned, RunHandedOn
+from bot.domain.run_notices import (
+    ContinuationDropped,
+    ContinuationPlanned,
+    HandoverWaits,
+    RunHandedOn,
+    RunRetried,
+    RunRetries,
+    StartUnconfirmed,
+)
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.states import RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.usage_notices import USAGE_NOTICES
-from bot.slack.blocks import continuation_words, waiting
+from bot.slack.blocks import continuation_words, retry_words, waiting
 from bot.slack.blocks.approval import asked_card, decided_card
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
@@ -101,7 +109,8 @@ def _run_ended(notice: RunEnded) -> Card:
     cause = "" if succeeded else cause_words(notice.cause)
     why = ": ".join(part for part in (cause, safe(notice.detail, 600)) if part)
     tail = () if succeeded else tuple(log_tail_blocks(notice.log_tail))
-    return _message(headline, facts, why, more=tail)
+    buttons = retry_words.end_buttons(notice)
+    return _message(headline, facts, why, retry_words.not_retried(notice), more=(*tail, *buttons))
 
 
 def _verb(state: str, words: str) -> str:
@@ -186,6 +195,16 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     ContinuationPlanned: lambda notice: _message(continuation_words.planned(notice)),
     ContinuationDropped: lambda notice: _message(continuation_words.dropped(notice)),
     RunHandedOn: lambda notice: _message(continuation_words.handed_on(notice)),
+    RunRetries: lambda notice: _message(
+        *retry_words.retries(notice),
+        more=(
+            *log_tail_blocks(notice.log_tail),
+            actions([retry_words.retry_button(notice.reservation_id)]),
+        ),
+    ),
+    RunRetried: lambda notice: _message(retry_words.retried(notice)),
+    StartUnconfirmed: lambda notice: _message(retry_words.start_unconfirmed(notice)),
+    HandoverWaits: lambda notice: _message(retry_words.handover_waits(notice)),
     **dict.fromkeys(FORECAST_NOTICES, forecast_message),
     **dict.fromkeys(OUTAGE_NOTICES, outage_message),
     **dict.fromkeys(USAGE_NOTICES, usage_message),

@@ -117,6 +117,8 @@ def _run_headline(run: RunView) -> tuple[str, str]:
         return end_words(run.state)
     if run.state is RunState.STOPPING:
         return ":hourglass_flowing_sand:", "stopping, saving a checkpoint"
+    if run.state is RunState.RETRYING:
+        return ":repeat:", "failed, tried again soon"
     if not run.host_online:
         waits = "waiting for the host" if run.state is RunState.STARTING else "host is silent"
         return ":warning:", waits
