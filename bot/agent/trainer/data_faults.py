@@ -17,6 +17,8 @@ from pathlib import Path
 _LEFT_OUT = re.compile(r"(?:[\w-]+: )?(?P<file>/\S.*?): ignoring corrupt [\w/]+: (?P<why>.*)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SHOWN = 3
+_PLAINLY = {"No module named 'pi_heif'": "not a picture that can be read"}
+"""What Pillow does not know Ultralytics takes for a HEIF picture, and misses its reader."""
 
 
 @dataclass
@@ -31,7 +33,8 @@ class LeftOut:
         for line in _COLOUR.sub("", message).splitlines():
             found = _LEFT_OUT.search(line.strip())
             if found:
-                self.files.append((Path(found["file"]).name, found["why"].strip()))
+                why = found["why"].strip()
+                self.files.append((Path(found["file"]).name, _PLAINLY.get(why, why)))
 
     def sentence(self) -> str:
         """Return a sentence that names the first of them, empty if there are none."""

@@ -79,7 +79,7 @@ class MemoryMeter:
     def __init__(self, device: Any) -> None:
         self._gpu = device if device.type == "cuda" else None
         self._base_mib = 0.0
-        self._peak: tuple[float, int] = (0.0, 0)
+        self._seen: tuple[float, float, int] | None = None  # base, peak, images
 
     def begin_epoch(self) -> None:
         """Note what is taken between batches."""
@@ -88,13 +88,16 @@ class MemoryMeter:
 
     def batch_done(self, images: int) -> None:
         """Note what a batch of ``images`` has taken."""
-        self._peak = max(self._peak, (self._peak_mib(), images))
+        seen = (self._base_mib, self._peak_mib(), images)
+        # Without a GPU what is freed is not always given back, so that a later base says too much.
+        if self._gpu is not None or self._seen is None or _taken(seen) >= _taken(self._seen):
+            self._seen = seen
 
     def after_failure(self, images: int) -> MemoryUse:
         """Return what is known when a batch of ``images`` did not fit."""
-        finished = self._peak[1] > 0
-        peak_mib, of_images = self._peak if finished else (self._peak_mib(), images)
-        return MemoryUse(self._base_mib, peak_mib, self._limit_mib(), of_images, finished)
+        finished = self._seen is not None
+        base_mib, peak_mib, of_images = self._seen or (self._base_mib, self._peak_mib(), images)
+        return MemoryUse(base_mib, peak_mib, self._limit_mib(), of_images, finished)
 
     def _now_mib(self) -> float:
         if self._gpu is None:
@@ -127,6 +130,10 @@ class MemoryMeter:
 
         free = torch.cuda.mem_get_info(self._gpu)[0]
         return float(free + torch.cuda.memory_reserved(self._gpu)) / _MIB
+
+
+def _taken(seen: tuple[float, float, int]) -> float:
+    return seen[1] - seen[0]
 
 
 def _host_headroom_mib() -> float:
