@@ -31,7 +31,8 @@ SHORTEST = timedelta(minutes=1)
 def join(tx: Tx, member: Member, request: ReserveRequest) -> WaitView:
     """Put a short job into the queue, and return its place and when it may start.
 
-    It starts by itself as soon as enough GPUs of one host are idle for all of its length.
+    It starts by itself as soon as enough GPUs of one host are idle for all of its length; what has
+    waited for too long is given up.
     Joining again with the same job while it waits changes nothing.
 
     Raises:
@@ -53,7 +54,8 @@ def join(tx: Tx, member: Member, request: ReserveRequest) -> WaitView:
     request = replace(request, start=None, request_key=None, priority=Priority.P2, preemptible=None)
     window = TimeWindow(tx.now, tx.now + _whole_length(tx, request))
     placing.Wish.of(request, load_calendar(tx.session, window.start, window.end))
-    row = waits.take_place(tx, member, WaitKind.QUEUE, request, None, None)
+    expires_at = tx.now + tx.policy.longest_wait_in_queue
+    row = waits.take_place(tx, member, WaitKind.QUEUE, request, None, expires_at)
     due.arm_serve_waiting(tx)
     return next(view for view in _views(tx) if view.wait_id == row.id)
 
@@ -145,6 +147,19 @@ def _not_seen_free(tx: Tx) -> frozenset[int]:
             .where(ClaimRow.live, ReservationRow.state == ReservationState.RELEASING)
         )
     )
+
+
+def expire(tx: Tx, wait_id: int) -> None:
+    """Give a job up that has waited for too long, and say so. Idempotent.
+
+    The caller has taken a turn.
+    """
+    row = tx.session.get(WaitRow, wait_id, populate_existing=True)
+    if row is None or row.kind != WaitKind.QUEUE or row.state != OfferState.WAITING:
+        return
+    waits.move(tx, row, OfferState.EXPIRED)
+    audit.record(tx, audit.CLOCKWORK, "queue.expired", ("wait", row.id), reason="long")
+    waits.tell_end(tx, row, None, "queued")
 
 
 def _start(

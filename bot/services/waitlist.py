@@ -13,7 +13,7 @@ from bot.domain.errors import (
     OverQuota,
 )
 from bot.domain.limits import Wish, judge_wish, may_approve
-from bot.domain.notices import WaitEnded, WindowOffered
+from bot.domain.notices import WindowOffered
 from bot.domain.offers import OfferState
 from bot.domain.people import Member
 from bot.domain.requests import ReserveRequest, request_from_json
@@ -235,7 +235,7 @@ def expire(tx: Tx, wait_id: int) -> None:
     What is offered at this moment may still be answered.
     """
     row = tx.session.get(WaitRow, wait_id, populate_existing=True)
-    if row is None or row.state != OfferState.WAITING:
+    if row is None or row.kind != WaitKind.WAITLIST or row.state != OfferState.WAITING:
         return
     waits.move(tx, row, OfferState.EXPIRED)
     _tell_end(tx, row, _in_the_way(tx, row), "begun" if row.starts_at else "long")
@@ -255,13 +255,4 @@ def _in_the_way(tx: Tx, row: WaitRow) -> ReservationRow | None:
 
 def _tell_end(tx: Tx, row: WaitRow, about: ReservationRow | None, why: str) -> None:
     audit.record(tx, audit.CLOCKWORK, "waitlist.expired", ("wait", row.id), reason=why)
-    if about is None:
-        # A message belongs to a reservation; where nobody holds anything, the list tells it.
-        return
-    request = request_from_json(row.request)
-    outbox.tell_member(
-        tx,
-        row.member.slack_user_id,
-        about,
-        WaitEnded(about.id, row.id, why, request.gpu_count, row.starts_at, row.ends_at),
-    )
+    waits.tell_end(tx, row, about, why)

@@ -11,17 +11,19 @@ from datetime import datetime
 from sqlalchemy import select
 
 from bot.domain.errors import NotAllowed, OfferOver, UnknownOffer
+from bot.domain.notices import WaitEnded
 from bot.domain.offers import OFFER_MOVES, OfferState
 from bot.domain.people import Member
 from bot.domain.requests import ReserveRequest, request_from_json, request_to_json
 from bot.domain.states import IllegalMove
 from bot.domain.time_window import TimeWindow
 from bot.domain.waiting import Waiter, WaitKind, WaitView, ahead_of, by_turn
-from bot.services import audit, fairness, roles
+from bot.services import audit, direct_messages, fairness, outbox, roles
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx
 from bot.store import timers
 from bot.store.offer_tables import WaitRow
+from bot.store.tables import ReservationRow
 
 STILL_THERE = (OfferState.WAITING, OfferState.OPEN)
 OF_A_WAIT = (TimerKind.WAIT_OFFER_ENDS, TimerKind.WAIT_EXPIRES)
@@ -86,6 +88,24 @@ def move(tx: Tx, row: WaitRow, new: OfferState) -> None:
     if new.is_over:
         row.decided_at = tx.now
         timers.disarm(tx.session, row.id, OF_A_WAIT, tx.now)
+
+
+def tell_end(tx: Tx, row: WaitRow, about: ReservationRow | None, why: str) -> None:
+    """Tell the member that a place is over, and which reservation has the GPUs if there is one."""
+    about_id = direct_messages.NO_RESERVATION if about is None else about.id
+    notice = WaitEnded(
+        about_id,
+        row.id,
+        why,
+        request_from_json(row.request).gpu_count,
+        row.starts_at,
+        row.ends_at,
+        (tx.now - row.created_at).total_seconds(),
+    )
+    if about is None:
+        direct_messages.tell(tx, row.member.slack_user_id, notice)
+    else:
+        outbox.tell_member(tx, row.member.slack_user_id, about, notice)
 
 
 def own(tx: Tx, member: Member, wait_id: int, kind: WaitKind) -> WaitRow:

@@ -215,6 +215,8 @@ def waiting_notices() -> tuple[Notice, ...]:
         WindowOffered(12, 7, gpus, *window, START + timedelta(minutes=10), trains=True),
         *(WaitEnded(12, 7, why, 2, *window) for why in ("silence", "begun")),
         WaitEnded(12, 7, "long", 1),
+        WaitEnded(0, 7, "begun", 2, *window, 3600.0),
+        *(WaitEnded(0, 7, why, 1, waited_s=7 * 86400.0) for why in ("long", "queued")),
         JobDispatched(12, 8, gpus, WINDOW.end),
     )
 

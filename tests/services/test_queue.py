@@ -6,12 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from bot.domain.errors import NoSingleHost, NotAllowed, OfferOver, UnreadableRequest
+from bot.domain.notices import WaitEnded
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec
 from bot.domain.states import ReservationKind, ReservationState, RunState
-from bot.services import booking, queries, queue, waitlist
+from bot.services import booking, direct_messages, hardware, queries, queue, waitlist
 from bot.services.transaction import UseCases
 from bot.store.tables import HostRow, OutboxRow, ReservationRow
+from tests.support.audit_trail import audited
 from tests.support.clock import SetClock
 from tests.support.firing import fire_all
 from tests.support.world import TINY_RUN, a_host, a_member
@@ -176,3 +178,26 @@ def test_a_job_that_has_started_cannot_be_taken_out(berth: UseCases) -> None:
         berth.run(queue.leave, bob, view.wait_id)
     (started,) = berth.run(queries.mine, bob)
     assert started.state is ReservationState.ACTIVE
+
+
+def test_a_job_that_waits_for_too_long_is_given_up_and_its_owner_told(
+    berth: UseCases, clock: SetClock
+) -> None:
+    a_host(berth, gpus=1)
+    bob = a_member(berth, "U0BOB")
+    job = berth.run(queue.join, bob, a_job())
+    assert job.expires_at == clock.now() + timedelta(days=7)
+    berth.run(hardware.drain, a_member(berth, "U0ROOT", admin=True), "host1", "dust")
+    fire_all(berth)
+    clock.advance(days=7, seconds=-1)
+    fire_all(berth)
+    assert len(berth.run(queue.line)) == 1
+    clock.advance(seconds=1)
+    with audited(berth) as trail:
+        fire_all(berth)
+    assert trail.only().action == "queue.expired"
+    assert berth.run(queue.line) == ()
+    (letter,) = berth.write(direct_messages.claim_letters, "test")
+    assert letter.notice == WaitEnded(0, job.wait_id, "queued", 1, waited_s=7 * 86400.0)
+    with pytest.raises(OfferOver):
+        berth.run(queue.leave, bob, job.wait_id)

@@ -14,13 +14,14 @@ from bot.domain.errors import (
     UnknownOffer,
     WindowTaken,
 )
+from bot.domain.notices import WaitEnded
 from bot.domain.offers import OfferState
 from bot.domain.people import Member
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationState, RunState
 from bot.domain.views import ReservationView
-from bot.services import booking, people, queries, waitlist
+from bot.services import booking, direct_messages, hardware, people, queries, waitlist
 from bot.services.transaction import UseCases
 from bot.store.offer_tables import WaitRow
 from bot.store.tables import AuditEventRow, MemberRow, OutboxRow
@@ -169,6 +170,24 @@ def test_a_window_that_begins_ends_the_wait_and_says_who_has_it(
     assert told(berth, "U0BOB") == ["wait_ended"]
     with pytest.raises(OfferOver):
         berth.run(waitlist.leave, bob, place.wait_id)
+
+
+def test_a_wait_that_ends_where_nobody_holds_anything_is_told_all_the_same(
+    berth: UseCases, clock: SetClock
+) -> None:
+    alice, booked = full_evening(berth)
+    berth.run(waitlist.join, a_member(berth, "U0BOB"), WISH)
+    root = a_member(berth, "U0ROOT", admin=True)
+    berth.run(hardware.drain, root, "host1", "dust")
+    berth.run(booking.cancel, alice, booked.reservation_id, "")
+    clock.move_to(EVENING)
+    fire_all(berth)
+    assert places(berth) == {"U0BOB": OfferState.EXPIRED}
+    assert told(berth, "U0BOB") == [], "no reservation is to be told about"
+    (letter,) = berth.write(direct_messages.claim_letters, "test")
+    assert letter.to == "U0BOB"
+    assert isinstance(letter.notice, WaitEnded)
+    assert (letter.notice.reservation_id, letter.notice.why) == (0, "begun")
 
 
 def test_a_wish_for_now_gets_its_whole_length_whenever_it_is_free(

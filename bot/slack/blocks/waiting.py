@@ -113,6 +113,9 @@ def queued_card(view: WaitView) -> Card:
     if view.state.is_over:
         return _card(":wave: Your job is taken out of the queue; it will not start.")
     text = f":hourglass: *Your job is in the queue:* {_job(view)}. {_queue_standing(view)}"
+    if view.expires_at is not None:
+        end = slack_date(view.expires_at)
+        text += f" If it has not started by {end}, I give it up and tell you."
     return _card(text, actions([_dequeue_button(view)]))
 
 
@@ -148,27 +151,52 @@ def window_offered(notice: WindowOffered) -> Card:
     return _card(text, _offer_buttons(notice.wait_id))
 
 
+_HELD_BY_NOBODY = (
+    "although nobody holds them I could not offer them: GPUs are out of service"
+    " (`/gpu maintenance`), or your team is at its quota (`/gpu share`)"
+)
+
+
 def wait_ended(notice: WaitEnded) -> Card:
-    """Return why a place on the waitlist is over."""
+    """Return why a place on the waitlist or in the queue is over."""
     what = count_text(notice.gpu_count, "GPU")
     if notice.starts_at is not None and notice.ends_at is not None:
         what += f" {window_text(TimeWindow(notice.starts_at, notice.ends_at))}"
+    held = f"R{notice.reservation_id}" if notice.reservation_id else ""
+    if notice.why == "queued":
+        return _card(f":hourglass: {_queued_too_long(notice)}", actions([reserve_button()]))
     if notice.why == "silence":
         text = (
-            f":bell: You did not answer in time, so {what} (R{notice.reservation_id}) went to the"
+            f":bell: You did not answer in time, so {what} ({held or 'offered to you'}) went to the"
             " next in line, and your place on the waitlist is over."
         )
     elif notice.why == "begun":
+        why = f"{held} still has GPUs of it" if held else _HELD_BY_NOBODY
         text = (
-            f":hourglass: {what}: the window begins now, and R{notice.reservation_id} still has"
-            " GPUs of it. Your place on the waitlist is over."
+            f":hourglass: {what}: the window begins now, and {why}. Your place on the waitlist is"
+            " over."
         )
     else:
+        who = f"{held} and others have them" if held else _HELD_BY_NOBODY
         text = (
-            f":hourglass: {what} did not become free for too long; R{notice.reservation_id} and"
-            " others have them. Your place on the waitlist is over."
+            f":hourglass: {what} did not become free{_for_how_long(notice)}; {who}. Your place on"
+            " the waitlist is over."
         )
     return _card(f"{text} Book another time, or join again.", actions([reserve_button()]))
+
+
+def _queued_too_long(notice: WaitEnded) -> str:
+    return (
+        f"Your job for {count_text(notice.gpu_count, 'GPU')} waited in the queue"
+        f"{_for_how_long(notice)} and never found them idle for as long as it takes, so I have given"
+        " it up. Book GPUs for it: what is booked is kept for you."
+    )
+
+
+def _for_how_long(notice: WaitEnded) -> str:
+    if not notice.waited_s:
+        return " for too long"
+    return f" for {duration_text(timedelta(seconds=notice.waited_s))}"
 
 
 def job_dispatched(notice: JobDispatched) -> Card:
