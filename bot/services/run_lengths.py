@@ -129,3 +129,8 @@ def _startup_s(row: AttemptRow, level: float) -> float | None:
     first = row.epochs[0]
     loading_s = (first.at - row.trainer_started_at).total_seconds() - first.epoch_s
     return max(0.0, loading_s) + max(0.0, first.epoch_s - level)
+
+
+def spec_of(run: RunRow) -> TrainingSpec:
+    """Return the training of a run."""
+    return spec_from_json(run.spec)

@@ -43,6 +43,7 @@ SUB_COMMANDS: Mapping[str, str] = {
     "release": "cancel",
     "series": "series",
     "recurring": "series",
+    "plan": "plan",
     "extend": "extend",
     "shorten": "shorten",
     "move": "move",

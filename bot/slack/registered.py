@@ -21,6 +21,7 @@ from bot.slack.blocks.approval import APPROVE_ACTION, DECLINE_ACTION, DECLINE_CA
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
 from bot.slack.blocks.mine import OPEN_ACTION
+from bot.slack.blocks.plan_modal import CALLBACK as PLAN_CALLBACK
 from bot.slack.blocks.outage_words import MOVE_ACTION as MAINTENANCE_MOVE_ACTION
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
@@ -51,6 +52,7 @@ from bot.slack.inbound.decide_approval import click_approve, click_decline, subm
 from bot.slack.inbound.gpu_command import COMMAND, gpu
 from bot.slack.inbound.home_opened import EVENT, home_opened
 from bot.slack.inbound.open_form import SHORTCUT, open_form
+from bot.slack.inbound.plan_command import submit_plan
 from bot.slack.inbound.series import (
     click_cancel_series,
     confirm_series,
@@ -121,6 +123,7 @@ SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
 EVENTS: Mapping[str, Work] = {EVENT: home_opened}
 VIEWS: Mapping[str, Submission] = {
     CALLBACK: submit_form,
+    PLAN_CALLBACK: submit_plan,
     train_modal.CALLBACK: train_command.submit_train,
     templates.SAVE_CALLBACK: template_command.submit_template,
     DECLINE_CALLBACK: submit_decline,

@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "train": "a form for a training; in one line `/gpu train yolov8l on 4 fri 18:00 8h`; `again`",
     "template": "your team's trainings by name: `list`, `save yolo-release R12`, `delete …`",
     "logs": "`/gpu logs R12` shows the last lines of a training's log",
+    "plan": "will it be ready? `/gpu plan yolov8l coco.yaml 100 epochs 4 gpus by fri 9am`",
     "status": "who holds which GPU, and until when",
     "share": "what each team has had and may have, and who would be served first",
     "mine": "your reservations, each with a button to give it back",

@@ -22,6 +22,7 @@ from bot.slack.inbound.outage_commands import (
     show_or_plan_maintenance,
     undrain,
 )
+from bot.slack.inbound.plan_command import plan
 from bot.slack.inbound.reserve_command import reserve
 from bot.slack.inbound.series import show_series
 from bot.slack.inbound.share_command import show_share
@@ -50,6 +51,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "web": show_web,
     "cancel": cancel,
     "series": show_series,
+    "plan": plan,
     "extend": extend,
     "shorten": shorten,
     "move": move,
