@@ -169,3 +169,16 @@ def build_attempt(parent: Path, name: str, data_yaml: Path, **changes: Any) -> A
         "gpu_count": 0,
     }
     return Attempt(folder, TrainerJob(**(values | changes)))
+
+
+Figures = dict[int, tuple[dict[str, float], dict[str, float]]]
+
+
+def figures(*attempts: Attempt) -> Figures:
+    """Return losses and metrics by epoch; of an epoch trained twice, those that counted."""
+    return {
+        event.progress.epoch: (event.progress.losses, event.progress.metrics)
+        for attempt in attempts
+        for event in attempt.events()
+        if isinstance(event, EpochFinished)
+    }

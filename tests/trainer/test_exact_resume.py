@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.agent.trainer_contract import CheckpointSaved, EpochFinished
+from bot.agent.trainer_contract import CheckpointSaved
 from bot.protocol.messages import EndCause
-from tests.support.trainings import STOP_IN_EPOCH, Attempt, MakeAttempt, build_attempt
+from tests.support.trainings import STOP_IN_EPOCH, Attempt, MakeAttempt, build_attempt, figures
 
 pytestmark = pytest.mark.training
 
@@ -18,6 +18,14 @@ pytestmark = pytest.mark.training
 # two steps. The last epoch closes the mosaic.
 SAME: dict[str, Any] = {"epochs": 5, "seed": 3, "extra": {"close_mosaic": 1, "mixup": 0.3}}
 
+# Ultralytics sets workers to 0 on the CPU; on GPUs there are some, which run on between epochs.
+TWO_WORKERS = """
+def with_workers(reporter, arguments):
+    trainer = patched(reporter, arguments)
+    trainer.args.workers = 2
+    return trainer
+train._make_trainer = with_workers
+"""
 KILL_IN_EPOCH = (
     "if trainer.epoch == {index} and number % 4 == 2: os.kill(os.getpid(), signal.SIGKILL)"
 )
@@ -45,18 +53,6 @@ def keep_as(last, previous):
 checkpoints._keep_as = keep_as
 """
 
-Figures = dict[int, tuple[dict[str, float], dict[str, float]]]
-
-
-def figures(*attempts: Attempt) -> Figures:
-    """Return losses and metrics by epoch; of an epoch trained twice, those that counted."""
-    return {
-        event.progress.epoch: (event.progress.losses, event.progress.metrics)
-        for attempt in attempts
-        for event in attempt.events()
-        if isinstance(event, EpochFinished)
-    }
-
 
 def table(run_dir: Path) -> list[list[str]]:
     """Return results.csv without its second column, the time."""
@@ -74,17 +70,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory, data_yaml: Path) -> Attempt:
 
 
 def test_a_stopped_run_goes_on_elsewhere_with_the_same_losses_and_metrics(
-    attempt: MakeAttempt, whole: Attempt, tmp_path: Path
+    attempt: MakeAttempt, tmp_path: Path
 ) -> None:
+    whole = attempt("whole", run_dir=str(tmp_path / "whole-run"), **SAME)
+    really = "assert trainer.train_loader.num_workers == 2"
+    assert whole.run(fault=really, more=TWO_WORKERS).cause is EndCause.SUCCEEDED, whole.log()
     first = attempt("first", run_dir=str(tmp_path / "first-run"), **SAME)
-    assert first.run(fault=STOP_IN_EPOCH.format(index=3)).cause is EndCause.STOPPED
+    stop = STOP_IN_EPOCH.format(index=3)
+    assert first.run(fault=stop, more=TWO_WORKERS).cause is EndCause.STOPPED
     assert first.epochs() == [1, 2, 3]
     # Another host: nothing but the one file of the checkpoint has come along.
     saved = [event for event in first.events() if isinstance(event, CheckpointSaved)][-1]
     moved = tmp_path / "moved.pt"
     moved.write_bytes(Path(saved.path).read_bytes())
     second = attempt("second", run_dir=str(tmp_path / "second-run"), resume_from=str(moved), **SAME)
-    ended = second.run()
+    ended = second.run(more=TWO_WORKERS)
     assert (ended.cause, ended.epochs_done) == (EndCause.SUCCEEDED, 5)
     assert figures(first, second) == figures(whole)
     assert ended.metrics == whole.ended().metrics

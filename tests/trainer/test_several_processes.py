@@ -13,7 +13,7 @@ import pytest
 
 from bot.agent.trainer_contract import CheckpointSaved, EpochFinished, TrainStarted
 from bot.protocol.messages import EndCause
-from tests.support.trainings import DEADLINE_S, Attempt, MakeAttempt
+from tests.support.trainings import DEADLINE_S, Attempt, MakeAttempt, figures
 
 pytestmark = pytest.mark.training
 
@@ -37,6 +37,8 @@ def gone(processes: list[psutil.Process]) -> bool:
 def test_two_processes_stop_together_and_resume_to_the_end(
     attempt: MakeAttempt, tmp_path: Path
 ) -> None:
+    whole = attempt("whole", run_dir=str(tmp_path / "whole-run"), **PAIR)
+    expected = whole.run()
     first = attempt("first", run_dir=str(tmp_path / "first-run"), **PAIR)
     process = first.start()
     first.wait_for(EpochFinished)
@@ -57,6 +59,8 @@ def test_two_processes_stop_together_and_resume_to_the_end(
     assert (again.cause, again.epochs_done) == (EndCause.SUCCEEDED, 3), second.log()
     assert second.epochs() == list(range(ended.epochs_done + 1, 4))
     assert "weights/best.pt" in again.artifacts
+    assert figures(first, second) == figures(whole), "as if it had never been stopped"
+    assert again.metrics == expected.metrics
 
 
 def test_when_one_process_is_killed_the_other_is_ended_and_the_cause_told(
