@@ -188,7 +188,7 @@ def wait_ended(notice: WaitEnded) -> Card:
 def _queued_too_long(notice: WaitEnded) -> str:
     return (
         f"Your job for {count_text(notice.gpu_count, 'GPU')} waited in the queue"
-        f"{_for_how_long(notice)} and never found them idle for as long as it takes, so I have given"
+        f"{_for_how_long(notice)} and never found them idle for as long as it takes, so I gave"
         " it up. Book GPUs for it: what is booked is kept for you."
     )
 
