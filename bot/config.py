@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.domain.errors import InvalidSetting
 from bot.domain.policy import Policy
+from bot.domain.processes import RoguePolicy
 from bot.domain.run_spec import TrainingSpec, check_training_spec
 
 LogFormat = Literal["console", "json"]
@@ -126,6 +127,13 @@ class ServeSettings(DatabaseSettings):
     keep_checkpoints_days: float = Field(
         14, gt=0, description="How long the checkpoints of a run are kept after its end"
     )
+    rogue_policy: RoguePolicy = Field(
+        RoguePolicy.REPORT,
+        description="Processes that nobody booked: report, or stop_after_notice (SIGTERM)",
+    )
+    rogue_notice_minutes: float = Field(
+        30, gt=0, description="With stop_after_notice: how long after it was told"
+    )
     worker_threads: int = Field(16, ge=1, description="Threads that run use cases")
     log_format: LogFormat = Field("json", description="console or json")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
@@ -176,6 +184,8 @@ class ServeSettings(DatabaseSettings):
             heartbeat=timedelta(seconds=self.heartbeat_s),
             host_lost_after=timedelta(seconds=self.host_lost_after_s),
             kill_after=timedelta(seconds=self.kill_after_s),
+            rogue_policy=self.rogue_policy,
+            rogue_notice=timedelta(minutes=self.rogue_notice_minutes),
             keep_files=timedelta(days=self.keep_files_days),
             keep_checkpoints=timedelta(days=self.keep_checkpoints_days),
         )
@@ -222,6 +232,9 @@ class AgentSettings(BaseSettings):
         "auto", description="Real GPUs where NVML finds them, or one of the two"
     )
     simulated_gpus: int = Field(2, ge=1, le=64, description="How many to simulate")
+    stop_root_processes: bool = Field(
+        False, description="Whether processes of root may be stopped when an admin asks for it"
+    )
     trainer_threads: int = Field(1, ge=1, description="CPU threads of a training on the CPU")
     log_format: LogFormat = Field("json", description="console or json")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")

@@ -9,17 +9,18 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.clockwork.deliveries import DeliveryRound
 from bot.clockwork.file_sweep import sweep_files
+from bot.clockwork.process_round import ProcessRound
 from bot.clockwork.timers import fire_due
 from bot.clockwork.wheel import Wheel
 from bot.ports.artifact_store import ArtifactStore
 from bot.ports.clock import Clock
 from bot.ports.messenger import Messenger
 from bot.ports.use_cases import UseCaseRunner
-from bot.services import discards, outbox, upkeep
+from bot.services import discards, outbox, process_cards, upkeep
 
 
 class Clockwork:
-    """Turns three wheels: due timers, the outbox, and files that are to be deleted.
+    """Turns four wheels: timers, the outbox, messages about processes, files to be deleted.
 
     ``owner`` names this process in leases; any number of replicas may turn side by side.
     """
@@ -49,7 +50,13 @@ class Clockwork:
         async def next_file_at() -> datetime | None:
             return await run(discards.next_due_at)
 
+        about_processes = ProcessRound(run, messenger, owner)
+
+        async def next_process_card_at() -> datetime | None:
+            return await run(process_cards.next_due)
+
         self._wheels = (
+            Wheel("processes", clock, about_processes.show_due, next_process_card_at),
             Wheel("timers", clock, fire, next_timer_at),
             Wheel("outbox", clock, deliveries.deliver_due, next_delivery_at),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.notices import Notice
+from bot.domain.processes import ProcessView
 from bot.domain.views import ReservationView
 
 
@@ -78,6 +79,24 @@ class Messenger(ABC):
 
         Raises:
             DeliveryFailed: it did not go out.
+        """
+
+    @abstractmethod
+    async def post_process_card(
+        self, lane: str, view: ProcessView, *, delivery_key: str, uncertain: bool
+    ) -> CardAddress:
+        """Post what is known of a process, to a channel or to one person; return where it stands.
+
+        Raises:
+            DeliveryFailed: it did not go out.
+        """
+
+    @abstractmethod
+    async def update_process_card(self, address: CardAddress, view: ProcessView) -> None:
+        """Make that message show ``view``. Idempotent.
+
+        Raises:
+            DeliveryFailed: it did not go out; permanent when the message is gone.
         """
 
     @abstractmethod

@@ -142,6 +142,17 @@ class DesiredAttempt(Message):
     checkpoint_every_s: float = 600.0
 
 
+class ProcessToStop(Message):
+    """A process that is no training of Berth and is to get SIGTERM, once.
+
+    The agent leaves it alone unless a process of that id began at that instant.
+    """
+
+    process_id: int
+    pid: int = Field(ge=1)
+    started_at: Instant
+
+
 class DesiredState(Message):
     """All that should be on a host; an attempt not listed is to be stopped and forgotten."""
 
@@ -149,6 +160,7 @@ class DesiredState(Message):
     revision: int
     server_time: Instant
     attempts: tuple[DesiredAttempt, ...] = ()
+    stop_processes: tuple[ProcessToStop, ...] = ()
 
 
 class AttemptState(StrEnum):
@@ -280,6 +292,13 @@ class HostReading(Message):
     memory_total_mib: float | None = None
 
 
+class ProcessStopped(Message):
+    """What came of a `ProcessToStop`; ``outcome`` is a `bot.domain.processes.StopOutcome`."""
+
+    process_id: int
+    outcome: str = Field(max_length=32)
+
+
 class Report(Message):
     """Sent every heartbeat and at once when something changes."""
 
@@ -288,6 +307,7 @@ class Report(Message):
     observations: tuple[AttemptObservation, ...] = ()
     gpus: tuple[GpuReading, ...] = ()
     host: HostReading | None = None
+    stopped: tuple[ProcessStopped, ...] = ()
 
 
 class UploadState(Message):

@@ -17,7 +17,7 @@ from bot.protocol.messages import (
     ReportResponse,
 )
 from bot.protocol.version import OLDEST_COMPATIBLE_VERSION, PROTOCOL_VERSION, is_compatible
-from bot.services import audit, due, gpu_use, outbox, runs
+from bot.services import audit, due, gpu_use, outbox, processes, runs
 from bot.services.transaction import Tx, reads_only
 from bot.store import reservations
 from bot.store.tables import AttemptRow, GpuRow, HostRow
@@ -132,6 +132,7 @@ def desired_state(tx: Tx, host_id: int) -> DesiredState:
         revision=host.desired_revision,
         server_time=tx.now,
         attempts=runs.desired_attempts(tx, host_id),
+        stop_processes=processes.to_stop(tx, host_id),
     )
 
 
@@ -154,6 +155,7 @@ def take_report(tx: Tx, report: Report) -> ReportResponse:
         raise UnknownHost(report.host_id)
     _seen(tx, host)
     gpu_use.take_readings(tx, host, report)
+    processes.take(tx, host, report)
     receipts = tuple(runs.take_observation(tx, host.id, seen) for seen in report.observations)
     tx.session.flush()
     tx.session.refresh(host)

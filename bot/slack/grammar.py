@@ -62,6 +62,7 @@ SUB_COMMANDS: Mapping[str, str] = {
     "role": "role",
     "member": "member",
     "hosts": "hosts",
+    "processes": "processes",
     "help": "help",
 }
 """What can be said after ``/gpu``, and which sub-command it means."""

@@ -13,6 +13,7 @@ from bot.slack.blocks import (
     handover_modals,
     handovers,
     logs,
+    process_words,
     templates,
     train_modal,
     waiting,
@@ -21,8 +22,8 @@ from bot.slack.blocks.approval import APPROVE_ACTION, DECLINE_ACTION, DECLINE_CA
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
 from bot.slack.blocks.mine import OPEN_ACTION
-from bot.slack.blocks.plan_modal import CALLBACK as PLAN_CALLBACK
 from bot.slack.blocks.outage_words import MOVE_ACTION as MAINTENANCE_MOVE_ACTION
+from bot.slack.blocks.plan_modal import CALLBACK as PLAN_CALLBACK
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_menu import MENU_ACTION
@@ -37,6 +38,7 @@ from bot.slack.desk import Desk
 from bot.slack.inbound import (
     answer_offer,
     click_forecast,
+    click_process,
     click_waiting,
     logs_command,
     submit_handover,
@@ -81,6 +83,9 @@ ACTIONS: Mapping[str, Work] = {
     MENU_ACTION: logs_command.choose_from_menu,
     logs.AGAIN_ACTION: logs_command.refresh_log,
     logs.FULL_ACTION: logs_command.full_log,
+    process_words.ADOPT_ACTION: click_process.click_adopt,
+    process_words.DENY_ACTION: click_process.click_deny,
+    process_words.STOP_ACTION: click_process.click_stop,
     ALTERNATIVE_ACTION: take_alternative,
     ASK_SWAP_ACTION: ask_swap,
     CONFIRM_REQUEST_ACTION: confirm_request,

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bot.domain.processes import ProcessView
+
 from bot.domain.notices import Notice
 from bot.domain.views import ReservationView
 from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
@@ -49,6 +51,16 @@ class SentFile:
 
 
 @dataclass
+class SentProcessCard:
+    """A message about a process; ``views`` are all that it has shown, the newest last."""
+
+    address: CardAddress
+    lane: str
+    delivery_key: str
+    views: list[ProcessView]
+
+
+@dataclass
 class FakeMessenger(Messenger):
     """Keeps the whole contract of `Messenger` without any Slack.
 
@@ -62,6 +74,7 @@ class FakeMessenger(Messenger):
     """
 
     cards: list[SentCard] = field(default_factory=list)
+    process_cards: list[SentProcessCard] = field(default_factory=list)
     thread_notices: list[SentNotice] = field(default_factory=list)
     direct_notices: list[SentNotice] = field(default_factory=list)
     files: list[SentFile] = field(default_factory=list)
@@ -134,6 +147,27 @@ class FakeMessenger(Messenger):
         if not (uncertain and _told(self.direct_notices, sent)):
             self.direct_notices.append(sent)
         self._finish()
+
+    async def post_process_card(
+        self, lane: str, view: ProcessView, *, delivery_key: str, uncertain: bool
+    ) -> CardAddress:
+        self._begin("post_process_card", lane, "is_archived")
+        for card in self.process_cards if uncertain else ():
+            if card.delivery_key == delivery_key and card.lane == lane:
+                card.views.append(view)
+                return card.address
+        address = CardAddress(lane, f"1763900000.{len(self.process_cards) + 1:06}")
+        self.process_cards.append(SentProcessCard(address, lane, delivery_key, [view]))
+        self._finish()
+        return address
+
+    async def update_process_card(self, address: CardAddress, view: ProcessView) -> None:
+        self._begin("update_process_card", address.channel_id, "is_archived")
+        for card in self.process_cards:
+            if card.address == address:
+                card.views.append(view)
+                return self._finish()
+        raise DeliveryFailed("message_not_found", permanent=True)
 
     async def post_file(
         self,

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "role": "admins: `/gpu role @bob lead`; `viewer`, `member`, `lead` or `admin`",
     "member": "admins and leads: `/gpu member @bob vision` brings Bob into a team",
     "hosts": "every host: whether it answers, its GPUs, its agent",
+    "processes": "what runs on GPUs without a booking: adopt it, say it is not yours, stop it",
     "help": "this text",
 }
 """Each sub-command in a few words."""

@@ -12,6 +12,7 @@ from bot.slack.inbound.admin_people import move_member, role
 from bot.slack.inbound.admin_teams import show_teams, team
 from bot.slack.inbound.cancel_command import cancel
 from bot.slack.inbound.change_commands import extend, move, shorten
+from bot.slack.inbound.click_process import show_processes
 from bot.slack.inbound.help_command import show_help
 from bot.slack.inbound.logs_command import show_logs
 from bot.slack.inbound.mine_command import show_mine
@@ -69,6 +70,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "role": role,
     "member": move_member,
     "hosts": show_hosts,
+    "processes": show_processes,
     "help": show_help,
 }
 
