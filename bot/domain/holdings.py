@@ -52,7 +52,7 @@ class Alternative:
     ``reservation_id`` names the reservation that would be changed to it; None is a new booking.
     For ``OTHER_GPUS`` either ``gpu_type`` is another kind, or ``gpu_names`` are GPUs elsewhere;
     ``where`` says in a word what is different.  ``finishes_at`` is when the run would be done,
-    None while its length is not known.
+    None while its length is not known or it does not fit; the two beside it are its range.
     """
 
     gpu_count: int
@@ -63,3 +63,5 @@ class Alternative:
     gpu_names: tuple[str, ...] = ()
     where: str = ""
     finishes_at: datetime | None = None
+    finishes_low_at: datetime | None = None
+    finishes_high_at: datetime | None = None

@@ -24,7 +24,9 @@ from bot.domain.holdings import Alternative, GpuOnHost
 from bot.domain.people import Member
 from bot.domain.placement import choose_gpus
 from bot.domain.requests import ReserveRequest
+from bot.domain.run_spec import TrainingSpec
 from bot.domain.time_window import TimeWindow
+from bot.services.expected_finishes import with_finishes
 from bot.services.transaction import Tx
 from bot.store.claims import holdings_in, recent_gpu_ids
 
@@ -58,7 +60,8 @@ def last_end(tx: Tx) -> datetime:
 class Wish:
     """How many GPUs, or exactly which, for how long, and whether on one host.
 
-    ``typed`` are all GPUs of the kind that was asked for, none where any kind will do.
+    ``typed`` are all GPUs of the kind that was asked for, none where any kind will do.  ``run`` is
+    the training that is to run there, if one is.
     """
 
     length: timedelta
@@ -66,6 +69,7 @@ class Wish:
     named: tuple[GpuOnHost, ...]
     one_host: bool
     typed: tuple[GpuOnHost, ...] = ()
+    run: TrainingSpec | None = None
 
     @classmethod
     def of(cls, request: ReserveRequest, calendar: Calendar) -> Wish:
@@ -82,14 +86,14 @@ class Wish:
             named = _find_named(request.gpu_names, calendar.gpus)
             if one_host and len({gpu.host_id for gpu in named}) > 1:
                 raise NoSingleHost(len(named), _largest_host(calendar))
-            return cls(request.length, len(named), named, one_host)
+            return cls(request.length, len(named), named, one_host, run=request.run)
         typed = _of_type(request.gpu_type, calendar.gpus) if request.gpu_type else ()
         usable = calendar.only(typed) if typed else calendar
         if not 1 <= request.gpu_count <= len(usable.gpus):
             raise InvalidGpuCount(request.gpu_count, len(usable.gpus), request.gpu_type)
         if one_host and request.gpu_count > _largest_host(usable):
             raise NoSingleHost(request.gpu_count, _largest_host(usable))
-        return cls(request.length, request.gpu_count, (), one_host, typed)
+        return cls(request.length, request.gpu_count, (), one_host, typed, request.run)
 
     def narrow(self, calendar: Calendar) -> Calendar:
         """Return the calendar of the GPUs that may serve this wish."""
@@ -164,4 +168,5 @@ def _alternatives(
     whole_slots = TimeWindow(begin, grid.ceil(begin + wish.length))
     wanted = Wanted(wish.count, window, whole_slots, wish.one_host, usable, bool(wish.named))
     last_start = tx.now + tx.policy.horizon
-    return ranked_alternatives(wanted, calendar, grid=grid, last_start=last_start)
+    found = ranked_alternatives(wanted, calendar, grid=grid, last_start=last_start)
+    return with_finishes(tx, found, wish.run, usable.gpus, calendar.gpus)

@@ -10,6 +10,7 @@ from bot.domain.holdings import Alternative
 from bot.domain.requests import ReserveRequest
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.error_sentences import MrkdwnWords, sentence
+from bot.slack.blocks.forecast_words import range_words
 from bot.slack.blocks.text import (
     Block,
     actions,
@@ -73,7 +74,8 @@ def _window(alternative: Alternative, tz: tzinfo) -> str:
 def _finish(alternative: Alternative, tz: tzinfo) -> str:
     if alternative.finishes_at is None:
         return ""
-    return f", done about {slack_date(alternative.finishes_at, tz)}"
+    span = range_words(alternative.finishes_low_at, alternative.finishes_high_at)
+    return f", done about {slack_date(alternative.finishes_at, tz)}{span}"
 
 
 def _buttons(elements: list[Block | None]) -> Iterator[Block]:

@@ -134,6 +134,8 @@ class RunAnswer(BaseModel):
     started_at: datetime | None
     ended_at: datetime | None
     finishes_at: datetime | None
+    finishes_low_at: datetime | None
+    finishes_high_at: datetime | None
     end_cause: str | None
     end_detail: str
 
@@ -152,6 +154,8 @@ class RunAnswer(BaseModel):
             started_at=run.started_at,
             ended_at=run.ended_at,
             finishes_at=run.finishes_at,
+            finishes_low_at=run.finishes_low_at,
+            finishes_high_at=run.finishes_high_at,
             end_cause=run.end_cause,
             end_detail=run.end_detail,
         )
@@ -279,6 +283,9 @@ class OtherWindow(BaseModel):
     starts_at: datetime
     ends_at: datetime
     reservation_id: int | None
+    finishes_at: datetime | None = None
+    finishes_low_at: datetime | None = None
+    finishes_high_at: datetime | None = None
 
     @classmethod
     def of(cls, alternative: Alternative) -> OtherWindow:
@@ -291,6 +298,9 @@ class OtherWindow(BaseModel):
             starts_at=alternative.window.start,
             ends_at=alternative.window.end,
             reservation_id=alternative.reservation_id,
+            finishes_at=alternative.finishes_at,
+            finishes_low_at=alternative.finishes_low_at,
+            finishes_high_at=alternative.finishes_high_at,
         )
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import bot
 from bot.ports.use_cases import UseCaseRunner
-from bot.web.api import answering, handovers, outages, people, reservations, series, waiting
+from bot.web.api import answering, handovers, outages, people, plan, reservations, series, waiting
 from bot.web.api.door import PREFIX, REFUSALS, Door
 from bot.web.api.refusals import SentenceOf, answer_refusals
 from bot.web.api.size_limit import SizeLimit
@@ -32,6 +32,7 @@ AREAS: tuple[Area, ...] = (
     series.series_routes,
     answering.approval_routes,
     answering.usage_routes,
+    plan.plan_routes,
     outages.maintenance_routes,
     outages.hardware_routes,
     people.people_routes,
