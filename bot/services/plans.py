@@ -281,7 +281,7 @@ def _maker(tx: Tx, request: PlanRequest, held: Holding) -> RoomMaker:
 class Finish:
     """When a training that is booked would be done."""
 
-    estimate: TypeOption
+    option: TypeOption
     window: TimeWindow
     fits: bool
 

@@ -30,7 +30,11 @@ _NOTICEABLE = timedelta(minutes=1)
 
 
 def booked_card(
-    view: ReservationView, request: ReserveRequest, tz: tzinfo, slot: timedelta
+    view: ReservationView,
+    request: ReserveRequest,
+    tz: tzinfo,
+    slot: timedelta,
+    finish: str = "",
 ) -> Card:
     """Return the echo of a booking: GPUs, window, training, and why the window differs if it does.
 
@@ -39,6 +43,7 @@ def booked_card(
         request: what was asked.
         tz: the reader's zone, for clients that cannot show dates.
         slot: the length of a slot.
+        finish: when its training should be done, in words; empty where nobody knows.
     """
     head = _booked_line(view, tz)
     lines = [
@@ -46,6 +51,7 @@ def booked_card(
         pending_words(view, tz),
         _snapped(view.window, request, tz, slot),
         _training(view),
+        finish,
         _terms(view),
     ]
     blocks: list[Block] = [section("\n".join(line for line in lines if line))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 
 from bot.domain.forecast import Span
 from bot.domain.pace import PaceEstimate, ScaleStep
@@ -17,6 +17,7 @@ from bot.domain.planning import (
     TypeOption,
 )
 from bot.domain.requests import ReserveRequest
+from bot.services.plans import Finish
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.run_words import spec_words
@@ -239,10 +240,17 @@ def _with_button(text: str, label: str, request: ReserveRequest, style: Style | 
     return section(text, accessory=button(label, ALTERNATIVE_ACTION, value, style=style))
 
 
-def finish_line(length: Span, start: datetime, *, fits: bool, basis: str, tz: tzinfo) -> str:
+def finish_line(finish: Finish, tz: tzinfo) -> str:
     """Return the line of a confirmation that says when a booked training would be done."""
+    length, start = finish.option.length, finish.window.start
     low, likely, high = (
         slack_date(start + each, tz) for each in (length.low, length.likely, length.high)
     )
-    late = "" if fits else " :warning: That is more than the window surely holds."
-    return f"It should be done about {likely} ({low} to {high}; {basis}).{late}"
+    basis = basis_words(finish.option.estimate)
+    line = f"It should be done about {likely} ({low} to {high}), {basis}."
+    if finish.fits:
+        return line
+    return (
+        f"{line} :warning: The window may be too short for that: you are told as soon as it shows,"
+        " with what can be done."
+    )

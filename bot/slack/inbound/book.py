@@ -8,9 +8,10 @@ from datetime import timedelta
 from bot.domain.errors import BerthError, WindowTaken
 from bot.domain.people import Member
 from bot.domain.requests import ReserveRequest
-from bot.services import booking, swap_ideas
+from bot.services import booking, plans, swap_ideas
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.confirmation import booked_card
+from bot.slack.blocks.plan import finish_line
 from bot.slack.blocks.refusal import refusal_card
 from bot.slack.blocks.swap_ideas import with_swaps
 from bot.slack.desk import Desk
@@ -38,4 +39,6 @@ async def book(
             found = await desk.run(swap_ideas.ideas, member, request, error.holdings)
             card = with_swaps(card, found, tz)
         return BookingOutcome(card, error)
-    return BookingOutcome(booked_card(view, request, tz, slot))
+    finish = await desk.run(plans.expected_finish, view.reservation_id) if view.run else None
+    words = "" if finish is None else finish_line(finish, tz)
+    return BookingOutcome(booked_card(view, request, tz, slot, words))

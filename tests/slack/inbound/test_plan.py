@@ -63,6 +63,18 @@ async def test_a_plan_books_with_its_run_by_one_click(any_office: Office) -> Non
     assert booked.run.spec.epochs == 100
 
 
+async def test_a_confirmation_says_when_the_training_should_be_done(office: Office) -> None:
+    known(office)
+    line = "yolo11m data=coco.yaml epochs=100 imgsz=640 batch=16"
+    text = text_of(await office.say(f"/gpu reserve 1 15:00 8h {line}"))
+    assert "It should be done about" in text
+    assert "may be too short" not in text
+    text = text_of(await office.say(f"/gpu reserve 1 15:00 2h {line}"))
+    assert "may be too short" in text
+    text = text_of(await office.say("/gpu reserve 1 15:00 2h yolo11m data=unknown.yaml"))
+    assert "should be done" not in text
+
+
 async def test_without_history_a_trial_is_one_click_away(office: Office) -> None:
     answer = await office.say(LINE)
     assert "I do not guess" in text_of(answer)
