@@ -113,3 +113,17 @@ def test_a_run_that_is_killed_three_times_ends_the_same(
     assert final.epochs() == [4, 5]
     assert figures(*made, final) == figures(whole)
     assert table(final.run_dir) == table(whole.run_dir)
+
+
+@pytest.mark.parametrize("batch", [4, 16])
+def test_with_another_batch_it_goes_on_from_the_same_weights(
+    attempt: MakeAttempt, whole: Attempt, tmp_path: Path, batch: int
+) -> None:
+    """As after running out of memory: the optimizer must step at once, wherever it was."""
+    kept = tmp_path / "kept.pt"
+    kept.write_bytes((whole.run_dir / "resume" / "last.pt").read_bytes())
+    stepped = "if number == 2: assert trainer.last_step == 4 * len(trainer.train_loader)"
+    one = attempt(resume_from=str(kept), batch=batch, **SAME)
+    ended = one.run(fault=stepped)
+    assert (ended.cause, ended.epochs_done) == (EndCause.SUCCEEDED, 5), one.log()
+    assert one.epochs() == [5]

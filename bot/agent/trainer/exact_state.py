@@ -53,6 +53,7 @@ def write_exact(source: Path, target: Path, trainer: Any) -> None:
         "version": VERSION,
         "epoch": int(content["epoch"]),
         "model": model.state_dict(),
+        "division": _division(trainer),
         "gradients": _gradients(model),
         "last_step": trainer.last_step,
         "best": _best(Path(trainer.best), int(content["epoch"])),
@@ -70,19 +71,22 @@ def write_exact(source: Path, target: Path, trainer: Any) -> None:
 def restore_exact(content: Mapping[str, Any], trainer: Any) -> bool:
     """Put the trainer where it was when ``content`` was written; return whether it could be.
 
-    Call it when the model is on its device and Ultralytics has taken its own part.
+    With another batch or number of processes the steps of the optimizer begin anew.  Call it when
+    the model is on its device and Ultralytics has taken its own part.
     """
     kept = content.get(KEY)
     if not kept or kept["version"] != VERSION:
         return False
     engine_model(trainer).load_state_dict(kept["model"])
-    trainer.last_step = kept["last_step"]
+    if kept["division"] == _division(trainer):
+        trainer.last_step = kept["last_step"]
     return True
 
 
 def restore_gradients(content: Mapping[str, Any], trainer: Any) -> None:
     """Give back the gradients that waited for their step; Ultralytics clears them at its start."""
-    gradients = content.get(KEY, {}).get("gradients", {})
+    kept = content.get(KEY, {})
+    gradients = kept.get("gradients", {}) if kept.get("division") == _division(trainer) else {}
     for name, parameter in engine_model(trainer).named_parameters():
         if name in gradients:
             parameter.grad = gradients[name].to(parameter.device, parameter.dtype)
@@ -117,6 +121,11 @@ def engine_model(trainer: Any) -> Any:
     from ultralytics.utils.torch_utils import unwrap_model
 
     return unwrap_model(trainer.model)
+
+
+def _division(trainer: Any) -> list[int]:
+    """Return how an epoch is divided: batches are counted, and gradients gathered, by this."""
+    return [len(trainer.train_loader), int(trainer.batch_size), max(int(trainer.world_size), 1)]
 
 
 def _gradients(model: Any) -> dict[str, Any]:
