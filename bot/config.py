@@ -236,6 +236,9 @@ class AgentSettings(BaseSettings):
         False, description="Whether processes of root may be stopped when an admin asks for it"
     )
     trainer_threads: int = Field(1, ge=1, description="CPU threads of a training on the CPU")
+    disk_floor_mib: int = Field(
+        2048, ge=0, description="Free disk in MiB below which no training starts"
+    )
     log_format: LogFormat = Field("json", description="console or json")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

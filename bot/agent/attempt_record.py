@@ -34,6 +34,10 @@ class AttemptRecord(BaseModel):
         pending_uploads: artifact names that the control plane does not have yet.
         forget_asked: the control plane has recorded the end.
         forgotten_at: the files are gone; what is left keeps the attempt from being started again.
+        sent_epochs: how far the checkpoint is that the control plane has of this attempt.
+        resume_given_up: why it does not wait for the checkpoint that it should go on from.
+        notes: what its holder should hear of the way to its start, oldest first.
+        late_notes: the same of its end.
         checkpoint: what the attempt was given to resume from; once it is forgotten, what is kept
             of it for a later attempt of the same run.
     """
@@ -57,6 +61,10 @@ class AttemptRecord(BaseModel):
     forget_asked: bool = False
     forgotten_at: Instant | None = None
     checkpoint: SavedCheckpoint | None = None
+    sent_epochs: int = 0
+    resume_given_up: str = ""
+    notes: tuple[str, ...] = ()
+    late_notes: tuple[str, ...] = ()
 
     @property
     def attempt_id(self) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -18,11 +18,13 @@ from bot.protocol.messages import (
     RegisterResponse,
     Report,
     ReportResponse,
+    UploadState,
 )
 from bot.protocol.version import PROTOCOL_VERSION, is_compatible
 
 _Answer = TypeVar("_Answer", bound=Message)
 _TIMEOUT_S = 15.0
+_FILE_TIMEOUT_S = httpx.Timeout(_TIMEOUT_S, read=120.0, write=60.0)
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -50,6 +52,33 @@ class IncompatibleControlPlane(Exception):
     """The two speak versions that cannot understand each other; one must be upgraded."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileToSend:
+    """A file of an attempt as it is announced. ``epochs_done`` where it is a checkpoint."""
+
+    attempt_id: int
+    fence: int
+    name: str
+    sha256: str
+    size_bytes: int
+    epochs_done: int | None = None
+
+    def path(self, kind: str) -> str:
+        """Return where it goes: ``artifacts`` in one piece, ``uploads`` in chunks."""
+        return f"/attempts/{self.attempt_id}/{kind}/{self.name}"
+
+    def headers(self) -> dict[str, str]:
+        """Return what every request about it says."""
+        told = {
+            "X-Berth-Fence": str(self.fence),
+            "X-Berth-Sha256": self.sha256,
+            "X-Berth-Size": str(self.size_bytes),
+        }
+        if self.epochs_done is not None:
+            told["X-Berth-Epochs-Done"] = str(self.epochs_done)
+        return told
+
+
 class ControlPlane:
     """One connection pool to one control plane. Use as an async context manager."""
 
@@ -59,7 +88,7 @@ class ControlPlane:
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TIMEOUT_S,
             trust_env=proxies_from_environment,
-            limits=httpx.Limits(max_connections=4),
+            limits=httpx.Limits(max_connections=6),
         )
 
     async def __aenter__(self) -> Self:
@@ -102,26 +131,73 @@ class ControlPlane:
         """
         return await self._post("/report", report, ReportResponse)
 
-    async def put_artifact(self, attempt_id: int, fence: int, name: str, path: Path) -> None:
-        """Send one file. Idempotent.
+    async def put_artifact(self, file: FileToSend, path: Path) -> None:
+        """Send one file in one piece. Idempotent.
 
         Raises:
             ControlPlaneError: it could not be done now; `MessageRefused` with status 409 means
                 that the fence is stale, with 413 that the file is too large.
             OSError: the file cannot be read.
         """
-        digest, size = await asyncio.to_thread(_measure, path)
         request = self._client.build_request(
             "PUT",
-            f"/attempts/{attempt_id}/artifacts/{name}",
+            file.path("artifacts"),
             content=_chunks(path),
-            headers={
-                "X-Berth-Fence": str(fence),
-                "X-Berth-Sha256": digest,
-                "Content-Length": str(size),
-            },
+            headers={**file.headers(), "Content-Length": str(file.size_bytes)},
+            timeout=_FILE_TIMEOUT_S,
         )
         await self._send(request)
+
+    async def upload_state(self, file: FileToSend) -> UploadState:
+        """Return how much of a file in chunks has arrived.
+
+        Raises:
+            ControlPlaneError: it could not be had now.
+        """
+        request = self._client.build_request("GET", file.path("uploads"), headers=file.headers())
+        return _parse(await self._send(request), UploadState)
+
+    async def put_chunk(self, file: FileToSend, first_byte: int, chunk: bytes) -> UploadState:
+        """Send one chunk and return how much has arrived. Idempotent.
+
+        Raises:
+            ControlPlaneError: it could not be done now; `MessageRefused` with status 422 means
+                that the whole is damaged and begins anew.
+        """
+        request = self._client.build_request(
+            "PUT",
+            file.path("uploads"),
+            content=chunk,
+            headers={**file.headers(), "X-Berth-Offset": str(first_byte)},
+            timeout=_FILE_TIMEOUT_S,  # with the last one the whole is put together and checked
+        )
+        return _parse(await self._send(request), UploadState)
+
+    async def download(
+        self, attempt_id: int, name: str, sha256: str, target: Path, done: int
+    ) -> None:
+        """Append what is missing behind ``done`` bytes to ``target``, or write it anew.
+
+        Raises:
+            ControlPlaneError: it broke off; what has come stays. `HostUnknown`: there is no such
+                file, or no longer.
+            OSError: it could not be written.
+        """
+        headers = {"Range": f"bytes={done}-", "If-Range": f'"{sha256}"'} if done else {}
+        path = f"/attempts/{attempt_id}/artifacts/{name}"
+        try:
+            async with self._client.stream(
+                "GET", path, headers=headers, timeout=_FILE_TIMEOUT_S
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                _raise_for(response)
+                is_rest = response.status_code == httpx.codes.PARTIAL_CONTENT
+                with target.open("ab" if is_rest else "wb") as file:
+                    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+                        await asyncio.to_thread(file.write, chunk)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ControlPlaneError(f"{type(error).__name__} {error}".strip()) from error
 
     async def _post(self, path: str, message: Message, answer: type[_Answer]) -> _Answer:
         request = self._client.build_request(
@@ -166,12 +242,6 @@ def _parse(response: httpx.Response, answer: type[_Answer]) -> _Answer:
     except ValidationError as error:
         # A proxy's login page, for one, answers 200 with HTML.
         raise ControlPlaneError(f"unreadable answer: {str(error)[:300]}") from error
-
-
-def _measure(path: Path) -> tuple[str, int]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        return digest.hexdigest(), file.tell()
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:

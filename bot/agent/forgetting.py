@@ -12,7 +12,7 @@ import structlog
 from bot.agent.attempt import Attempt
 from bot.agent.attempt_record import SavedCheckpoint
 from bot.agent.state_dir import StateDir
-from bot.agent.trainer_job import results_beside
+from bot.agent.trainer_job import PREVIOUS_CHECKPOINT, results_beside
 
 _log = structlog.get_logger(__name__)
 
@@ -35,8 +35,11 @@ def _keep_checkpoint(
         return None
     source, target = Path(saved.path), state_dir.checkpoint_path(attempt_id)
     try:
-        if not target.exists():
-            os.link(source, target)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in (PREVIOUS_CHECKPOINT, source.name):
+            kept = target if name == source.name else target.with_name(name)
+            if source.with_name(name).exists() and not kept.exists():
+                os.link(source.with_name(name), kept)
     except OSError as error:
         _log.warning("checkpoint_not_kept", file=str(source), error=str(error))
         return None

@@ -31,11 +31,13 @@ class GpuReadings:
         self._asking: Thread | None = None
         self._inventory: tuple[GpuInventory, ...] = ()
         self._failing = False
+        self._turn = asyncio.Lock()
 
     async def inventory(self) -> tuple[GpuInventory, ...]:
         """Return the GPUs of the host, or those last seen if the driver does not answer."""
         try:
-            answer = await self._ask(self._probe.inventory)
+            async with self._turn:
+                answer = await self._ask(self._probe.inventory)
         except GpuProbeFailed as error:
             self._note_failure(str(error))
         else:
@@ -45,10 +47,11 @@ class GpuReadings:
 
     async def read(self, pids_by_gpu: dict[str, tuple[int, ...]]) -> tuple[GpuReading, ...]:
         """Return the current readings, or none if the driver does not answer."""
-        if isinstance(self._probe, SimulatedProbe):
-            self._probe.occupy(pids_by_gpu)
         try:
-            readings = await self._ask(self._probe.read)
+            async with self._turn:
+                if isinstance(self._probe, SimulatedProbe):
+                    self._probe.occupy(pids_by_gpu)
+                readings = await self._ask(self._probe.read)
         except GpuProbeFailed as error:
             self._note_failure(str(error))
             return ()

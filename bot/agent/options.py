@@ -43,6 +43,10 @@ class AgentOptions:
         tick_s: seconds between two looks at a live training.
         soft_stop_margin_s: slack between the last SIGKILL and the end of the claim.
         leftover_grace_s: how long processes of a trainer that has ended may linger.
+        seen_free_within_s: how long the end of a training waits for its GPUs to be seen free.
+        disk_floor_mib: with less free disk no training starts.
+        log_section_mib: a third of what is kept of a trainer's log.
+        stop_root_processes: whether processes of root may be stopped when that is asked for.
         largest_weights_mib: a ``best.pt`` beyond this is not uploaded.
         retention_days: how long records and checkpoints of ended attempts are kept.
         proxies_from_environment: whether httpx obeys ``HTTPS_PROXY`` and its like.
@@ -64,6 +68,10 @@ class AgentOptions:
     tick_s: float = 0.5
     soft_stop_margin_s: float = 10.0
     leftover_grace_s: float = 5.0
+    seen_free_within_s: float = 60.0
+    disk_floor_mib: int = 2048
+    log_section_mib: float = 16.0
+    stop_root_processes: bool = False
     largest_weights_mib: int = 512
     retention_days: float = 7.0
     proxies_from_environment: bool = True

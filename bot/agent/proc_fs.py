@@ -18,6 +18,9 @@ from pydantic import BaseModel, ConfigDict
 _PROC = Path("/proc")
 _DEAD_STATES = frozenset("ZXx")
 
+MARK_VARIABLE = "BERTH_ATTEMPT"
+"""Every process of a training inherits it, so that none is overlooked when it is stopped."""
+
 
 class ProcessIdentity(BaseModel):
     """One process for good. ``start_ticks`` is field 22 of ``/proc/<pid>/stat``."""
@@ -35,6 +38,7 @@ class ProcessStat:
 
     pid: int
     state: str
+    parent: int
     session: int
     start_ticks: int
 
@@ -63,7 +67,11 @@ def read_stat(pid: int) -> ProcessStat | None:
     if len(fields) < 20:
         return None
     return ProcessStat(
-        pid=pid, state=fields[0], session=int(fields[3]), start_ticks=int(fields[19])
+        pid=pid,
+        state=fields[0],
+        parent=int(fields[1]),
+        session=int(fields[3]),
+        start_ticks=int(fields[19]),
     )
 
 
@@ -154,8 +162,21 @@ def _pids() -> list[int]:
 
 
 def _has_mark(pid: int, mark: str) -> bool:
+    return mark.encode() in _environment_of(pid)
+
+
+def read_marks(pid: int, variable: str = MARK_VARIABLE) -> tuple[str, ...]:
+    """Return the values of ``variable`` in a process's environment: one, or none."""
+    name = f"{variable}=".encode()
+    return tuple(
+        entry[len(name) :].decode(errors="replace")
+        for entry in _environment_of(pid)
+        if entry.startswith(name)
+    )
+
+
+def _environment_of(pid: int) -> list[bytes]:
     try:
-        environment = (_PROC / str(pid) / "environ").read_bytes()
+        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:  # another user's process, or gone in the meantime
-        return False
-    return mark.encode() in environment.split(b"\0")
+        return []

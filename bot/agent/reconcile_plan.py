@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.protocol.messages import DesiredAttempt, DesiredState, EndCause, StopReason
+from bot.protocol.messages import (
+    DesiredAttempt,
+    DesiredState,
+    EndCause,
+    ResumePoint,
+    StopReason,
+)
 
 KILL_AGAIN_AFTER = timedelta(seconds=2)
 
@@ -25,6 +31,8 @@ class KnownAttempt:
             this host's clock.
         kill_by: when leftovers of a training that is over are killed; None while it runs.
         stale: the control plane has disowned it.
+        waits: it is not started yet; ``resume`` is then what it is to go on from.
+        gone: the kernel knows none of its processes any more; there is nothing to be killed.
     """
 
     attempt_id: int
@@ -41,6 +49,9 @@ class KnownAttempt:
     kill_sent_at: datetime | None = None
     kill_by: datetime | None = None
     stale: bool = False
+    waits: bool = False
+    resume: ResumePoint | None = None
+    gone: bool = False
 
     def grace_s(self) -> float:
         """Return the seconds between SIGTERM and SIGKILL.
@@ -183,11 +194,15 @@ def _stop(
 
 def _differs(listed: DesiredAttempt, attempt: KnownAttempt) -> bool:
     return (
-        listed.kill_after_s != attempt.kill_after_s or listed.claim_ends_at != attempt.claim_ends_at
+        listed.kill_after_s != attempt.kill_after_s
+        or listed.claim_ends_at != attempt.claim_ends_at
+        or (attempt.waits and listed.resume != attempt.resume)
     )
 
 
 def _kill_is_due(attempt: KnownAttempt, now: datetime) -> bool:
+    if attempt.gone or attempt.waits:
+        return False
     if attempt.kill_sent_at is not None and now < attempt.kill_sent_at + KILL_AGAIN_AFTER:
         return False
     if attempt.kill_by is not None and now >= attempt.kill_by:

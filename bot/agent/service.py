@@ -11,20 +11,30 @@ from typing import Any
 import structlog
 
 from bot import __version__
-from bot.agent.attempt import SupervisionLimits
 from bot.agent.backoff import Backoff
+from bot.agent.checkpoint_fetching import CheckpointFetcher
+from bot.agent.checkpoint_sending import CheckpointSender
 from bot.agent.connection import Connection
 from bot.agent.control_plane import ControlPlane, ControlPlaneError, HostUnknown
+from bot.agent.gpu_processes import describe_processes
 from bot.agent.gpu_readings import GpuReadings
+from bot.agent.host_reading import read_host
 from bot.agent.options import AgentOptions
 from bot.agent.state_dir import StateDir, open_state_dir
+from bot.agent.supervision_limits import SupervisionLimits
 from bot.agent.supervisor import Supervisor
 from bot.agent.trainer_job import TrainerSetup
 from bot.agent.uploads import Uploads
 from bot.agent.waiting import wait_and_clear
 from bot.ports.clock import Clock
 from bot.ports.gpu_probe import GpuProbe
-from bot.protocol.messages import GpuInventory, RegisterRequest, RegisterResponse, Report
+from bot.protocol.messages import (
+    GpuInventory,
+    GpuReading,
+    RegisterRequest,
+    RegisterResponse,
+    Report,
+)
 from bot.protocol.version import PROTOCOL_VERSION
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +42,7 @@ _IDLE_TICK_S = 2.0
 _COALESCE_S = 0.1
 _INVENTORY_EVERY_S = 60.0
 _TRASH_EVERY_S = 30.0
+_GOODBYE_S = 3.0
 
 
 async def run_agent(
@@ -77,6 +88,9 @@ def _make_supervisor(options: AgentOptions, state_dir: StateDir) -> Supervisor:
         leftover_grace=timedelta(seconds=options.leftover_grace_s),
         largest_weights_mib=options.largest_weights_mib,
         retention=timedelta(days=options.retention_days),
+        disk_floor_mib=options.disk_floor_mib,
+        seen_free_within=timedelta(seconds=options.seen_free_within_s),
+        log_section_bytes=round(options.log_section_mib * 2**20),
     )
     return Supervisor(state_dir, setup, limits)
 
@@ -97,9 +111,13 @@ class _Agent:
         self._clock = clock
         self._connection = Connection(options.control_plane_url)
         self._supervisor = _make_supervisor(options, state_dir)
-        self._uploads = Uploads(self._supervisor, control_plane, clock, self._wake_all)
+        to_supervise = (self._supervisor, control_plane)
+        self._uploads = Uploads(*to_supervise, clock, self._wake_all)
+        self._checkpoints = CheckpointSender(*to_supervise, clock, self._wake_report)
+        self._fetcher = CheckpointFetcher(*to_supervise, self._wake_all)
         self._reconcile_now = asyncio.Event()
         self._report_now = asyncio.Event()
+        self._leaving_now = asyncio.Event()
         self._registering = asyncio.Lock()
         self._registration: RegisterResponse | None = None
         self._inventory: tuple[GpuInventory, ...] = ()
@@ -110,15 +128,22 @@ class _Agent:
         self._supervisor.adopt(self._clock.now())
         loops: tuple[Coroutine[Any, Any, None], ...] = (
             self._supervise(),
+            self._watch_departures(),
             self._follow_desired(),
             self._report(),
             self._watch_inventory(),
             self._empty_trash(),
             self._uploads.send_before_ends(),
             self._uploads.send_the_rest(),
+            self._checkpoints.send_while_training(),
+            self._fetcher.fetch(),
         )
         await _run_until(stop, loops)
+        await self._say_goodbye()
         _log.info("agent_stopped", trainings_left_running=self._supervisor.has_live())
+
+    def _wake_report(self) -> None:
+        self._report_now.set()
 
     def _wake_all(self) -> None:
         self._reconcile_now.set()
@@ -126,16 +151,32 @@ class _Agent:
 
     async def _supervise(self) -> None:
         while True:
-            try:
-                changed = self._supervisor.reconcile(self._clock.now())
-            except OSError as error:  # a full disk, most likely; the state is tried again
-                _log.exception("reconcile_failed", error=str(error))
-                changed = False
-            if changed:
+            if self._reconcile():
                 self._report_now.set()
                 self._uploads.wake()
+            if self._supervisor.has_leaving():
+                self._leaving_now.set()
             tick_s = self._options.tick_s if self._supervisor.has_live() else _IDLE_TICK_S
             await wait_and_clear(self._reconcile_now, tick_s)
+
+    async def _watch_departures(self) -> None:
+        """Look at the GPUs of trainings that are over until they are seen free.
+
+        In a loop of its own: a driver that hangs must not keep other trainings from their stops.
+        """
+        while True:
+            await wait_and_clear(self._leaving_now, _IDLE_TICK_S)
+            while self._supervisor.has_leaving():
+                await self._look_at_gpus()
+                self._reconcile_now.set()
+                await asyncio.sleep(self._options.tick_s)
+
+    def _reconcile(self) -> bool:
+        try:
+            return self._supervisor.reconcile(self._clock.now())
+        except OSError as error:  # a full disk, most likely; the state is tried again
+            _log.exception("reconcile_failed", error=str(error))
+            return False
 
     async def _follow_desired(self) -> None:
         backoff, revision = Backoff(), None
@@ -185,18 +226,39 @@ class _Agent:
 
     async def _report_once(self, host: RegisterResponse) -> None:
         self._report_now.clear()  # before looking: what changes from here on is a report of its own
-        gpus = await self._readings.read(self._supervisor.pids_by_gpu())
+        gpus = await self._look_at_gpus()
         observations = self._supervisor.observations()
         report = Report(
             host_id=host.host_id,
             sent_at=self._clock.now(),
             observations=observations,
             gpus=gpus,
+            host=read_host(self._state_dir.path),
         )
         response = await self._control_plane.report(report)
         if self._supervisor.acknowledge(response, observations):
             self._report_now.set()
         self._reconcile_now.set()
+
+    async def _look_at_gpus(self) -> tuple[GpuReading, ...]:
+        """Return who and what is on the GPUs now, and let trainings that leave them know."""
+        read_at = self._clock.now()  # before asking: nothing older may pass for the answer
+        readings = describe_processes(
+            await self._readings.read(self._supervisor.pids_by_gpu()),
+            self._supervisor.own_trainings(),
+        )
+        self._supervisor.note_readings(readings, read_at)
+        return readings
+
+    async def _say_goodbye(self) -> None:
+        """Report once more what is known, so that nothing old stands while no agent runs."""
+        if self._registration is None:
+            return
+        try:
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._report_once(self._registration)
+        except (ControlPlaneError, TimeoutError) as error:
+            _log.info("last_report_not_sent", error=str(error))
 
     async def _registered(self) -> RegisterResponse:
         """Return the current registration; makes one first, however long it takes."""

@@ -6,7 +6,7 @@
     state-id              marks the processes of this folder's trainings
     records/ID.json       an AttemptRecord each; ID.json.bad could not be read
     attempts/ID/          job.json, events.jsonl, trainer.log, run/ (the Ultralytics save_dir)
-    checkpoints/ID.*      kept of forgotten attempts, for a later attempt of the same run
+    checkpoints/ID/       kept of forgotten attempts, for a later attempt of the same run
     home/                 HOME of the trainers, for their caches
     trash/                about to be deleted
 """
@@ -73,6 +73,16 @@ class AttemptFiles:
         """The checkpoint of an earlier attempt, as this one was given it."""
         return self.folder / "resume.pt"
 
+    @property
+    def fetched(self) -> Path:
+        """A checkpoint fetched from the control plane, whole and checked."""
+        return self.folder / "fetched.pt"
+
+    @property
+    def outgoing(self) -> Path:
+        """What is being sent to the control plane."""
+        return self.folder / "outgoing"
+
 
 class StateDir:
     """Reads and writes the folder; made by `open_state_dir` only, which holds the lock."""
@@ -115,13 +125,13 @@ class StateDir:
     def delete(self, attempt_id: int) -> None:
         """Remove the record and the checkpoint of an attempt. Idempotent."""
         (self.path / "records" / f"{attempt_id}.json").unlink(missing_ok=True)
-        checkpoint = self.checkpoint_path(attempt_id)
-        checkpoint.unlink(missing_ok=True)
-        checkpoint.with_suffix(".csv").unlink(missing_ok=True)
+        shutil.rmtree(self.checkpoint_path(attempt_id).parent, ignore_errors=True)
+        for suffix in ("pt", "csv"):  # where releases before this one have put them
+            (self.path / "checkpoints" / f"{attempt_id}.{suffix}").unlink(missing_ok=True)
 
     def checkpoint_path(self, attempt_id: int) -> Path:
         """Return where the checkpoint of a forgotten attempt is kept."""
-        return self.path / "checkpoints" / f"{attempt_id}.pt"
+        return self.path / "checkpoints" / str(attempt_id) / "last.pt"
 
     def unrecorded(self, records: dict[int, AttemptRecord]) -> set[int]:
         """Return the attempts that have a folder but no readable record."""

@@ -7,9 +7,11 @@ from datetime import datetime
 
 import structlog
 
-from bot.agent.attempt import Attempt, SupervisionLimits
+from bot.agent.attempt import Attempt
 from bot.agent.attempt_record import AttemptRecord, SavedCheckpoint
 from bot.agent.forgetting import forget
+from bot.agent.gpu_processes import OwnTraining
+from bot.agent.host_reading import disk_free_mib
 from bot.agent.reconcile_plan import (
     Action,
     EndUnstarted,
@@ -19,8 +21,10 @@ from bot.agent.reconcile_plan import (
     StopSoftly,
     plan,
 )
+from bot.agent.resume_choice import choose_checkpoint
 from bot.agent.run_paths import SpecRefused
 from bot.agent.state_dir import StateDir
+from bot.agent.supervision_limits import SupervisionLimits
 from bot.agent.trainer_job import TrainerSetup, prepare_launch
 from bot.agent.trainer_process import TrainerProcess
 from bot.protocol.messages import (
@@ -30,6 +34,7 @@ from bot.protocol.messages import (
     DesiredState,
     EndCause,
     GpuInventory,
+    GpuReading,
     ReportResponse,
 )
 
@@ -96,9 +101,19 @@ class Supervisor:
         )
         for action in actions:
             self._act(action, now)
+        changed |= self._launch_waiting(now)
         self._clear_unrecorded()
         self._forget_where_due(now)
         return changed or bool(actions)
+
+    def _launch_waiting(self, now: datetime) -> bool:
+        """Start what waits and need not any more, and tell whether there was something."""
+        changed = False
+        for attempt in self._attempts.values():
+            if attempt.waits:
+                self._launch(attempt, now)
+                changed |= not attempt.waits
+        return changed
 
     def _act(self, action: Action, now: datetime) -> None:
         match action:
@@ -138,12 +153,20 @@ class Supervisor:
         return attempt
 
     def _launch(self, attempt: Attempt, now: datetime) -> None:
+        """Start the trainer, or let the attempt wait for what it needs; asked again, it goes on."""
         desired = attempt.record.desired
-        checkpoint = self._newest_checkpoint(desired)
-        mark = self._state_dir.mark(desired.attempt_id)
+        if self._lacks_disk(attempt):
+            return
+        local = [one for other in self._earlier(desired) if (one := other.checkpoint())]
+        choice = choose_checkpoint(
+            local, desired.resume, attempt.files.fetched, attempt.record.resume_given_up
+        )
+        attempt.is_fetching = choice.must_fetch
+        if choice.must_fetch:
+            return
         try:
             launch = prepare_launch(
-                desired, attempt.files, mark, self._setup, self._gpus, checkpoint
+                desired, attempt.files, attempt.mark, self._setup, self._gpus, choice.checkpoint
             )
         except SpecRefused as refusal:
             attempt.end_unstarted(EndCause.REFUSED, str(refusal), now)
@@ -151,12 +174,26 @@ class Supervisor:
         except OSError as error:
             attempt.end_unstarted(EndCause.CRASHED, f"This host cannot prepare it: {error}", now)
             return
+        if choice.warning:
+            attempt.note(choice.warning)
         given = attempt.files.resume_from
-        if checkpoint is not None and given.exists():
-            attempt.save(checkpoint=SavedCheckpoint(path=str(given), epoch=checkpoint.epoch))
+        if choice.checkpoint is not None and given.exists():
+            attempt.save(checkpoint=SavedCheckpoint(path=str(given), epoch=choice.checkpoint.epoch))
         attempt.launch(launch, now)
 
-    def _newest_checkpoint(self, desired: DesiredAttempt) -> SavedCheckpoint | None:
+    def _lacks_disk(self, attempt: Attempt) -> bool:
+        free_mib = disk_free_mib(self._state_dir.path)
+        floor_mib = self._limits.disk_floor_mib
+        if free_mib is None or free_mib >= floor_mib:
+            return False
+        attempt.note(
+            f"The training waits: the disk of this host has less than the {floor_mib} MiB free "
+            "that Berth leaves alone. It starts when there is room; ask the operator to make some."
+        )
+        return True
+
+    def _earlier(self, desired: DesiredAttempt) -> list[Attempt]:
+        """Return the other attempts of the run on this host, the latest first."""
         earlier = [
             attempt
             for attempt in self._attempts.values()
@@ -164,11 +201,7 @@ class Supervisor:
             and attempt.record.attempt_id != desired.attempt_id
         ]
         earlier.sort(key=lambda one: (one.record.desired.fence, one.record.attempt_id))
-        for attempt in reversed(earlier):
-            checkpoint = attempt.checkpoint()
-            if checkpoint is not None:
-                return checkpoint
-        return None
+        return earlier[::-1]
 
     def _clear_unrecorded(self) -> None:
         """Kill and discard trainings whose record is lost and that nobody wants any more."""
@@ -226,7 +259,7 @@ class Supervisor:
             receipt = receipts.get(observation.attempt_id)
             is_ended = observation.state is AttemptState.ENDED
             if receipt is not None:
-                attempt.view.acknowledge(receipt.acknowledged_epoch)
+                attempt.acknowledge(observation, receipt.acknowledged_epoch)
                 attempt.stale = attempt.stale or receipt.stale
             elif is_ended and self._desired is not None and not self._is_listed(attempt):
                 attempt.drop(everything=True)  # nobody knows of it any more
@@ -239,12 +272,38 @@ class Supervisor:
         """Return the attempts that are over and have artifacts to be sent."""
         return tuple(one for one in self._attempts.values() if one.record.pending_uploads)
 
+    def training(self) -> tuple[Attempt, ...]:
+        """Return the attempts whose trainer runs."""
+        return tuple(one for one in self._attempts.values() if one.live and not one.leaving)
+
+    def fetching(self) -> tuple[Attempt, ...]:
+        """Return the attempts that wait for a checkpoint of the control plane."""
+        return tuple(one for one in self._attempts.values() if one.wanted_checkpoint() is not None)
+
+    def own_trainings(self) -> tuple[OwnTraining, ...]:
+        """Return how the processes of each live training are recognised."""
+        return tuple(
+            OwnTraining(one.record.attempt_id, one.mark, one.record.leader)
+            for one in self._attempts.values()
+            if one.live
+        )
+
+    def note_readings(self, readings: Sequence[GpuReading], read_at: datetime) -> None:
+        """Take note of who was on the GPUs at ``read_at`` or later."""
+        for attempt in self._attempts.values():
+            if attempt.live:
+                attempt.departure.note(readings, read_at)
+
+    def has_leaving(self) -> bool:
+        """Tell whether a training is over whose GPUs are still to be seen free."""
+        return any(attempt.leaving for attempt in self._attempts.values())
+
     def pids_by_gpu(self) -> dict[str, tuple[int, ...]]:
         """Return which trainers hold which GPU."""
         return {
             uuid: (attempt.record.leader.pid,)
-            for attempt in self._attempts.values()
-            if attempt.live and attempt.record.leader is not None
+            for attempt in self.training()
+            if attempt.record.leader is not None
             for uuid in attempt.record.desired.gpu_uuids
         }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.agent.proc_fs import (
+    MARK_VARIABLE,
     ProcessIdentity,
     find_members,
     identify,
@@ -16,9 +17,6 @@ from bot.agent.proc_fs import (
     read_boot_id,
     send_signal,
 )
-
-MARK_VARIABLE = "BERTH_ATTEMPT"
-"""Every process of a training inherits it, so that none is overlooked when it is stopped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bot.agent.trainer_contract import (
 )
 from bot.protocol.messages import EpochProgress
 
-_KEPT_WARNINGS = 3
+_KEPT_WARNINGS = 50
 
 
 class TrainerView:
@@ -50,7 +50,8 @@ class TrainerView:
             case CheckpointSaved():
                 self.checkpoint = event
             case Warned():
-                self.warnings = (*self.warnings, event.text)[-_KEPT_WARNINGS:]
+                # The first ones stay: what is told of them must not begin anew with each report.
+                self.warnings = (*self.warnings, event.text)[:_KEPT_WARNINGS]
             case Ended():
                 self.ended = event
             case StopRequested():

@@ -9,6 +9,7 @@ from typing import IO
 
 from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 IN_MEMORY_BYTES = 2**20
 
@@ -27,18 +28,31 @@ class ReceivedBody:
             yield chunk
 
 
+async def _parts(request: Request) -> AsyncIterator[bytes]:
+    """Return the body as it arrives.
+
+    Raises:
+        HTTPException: 408, the connection broke off; nobody reads the answer.
+    """
+    try:
+        async for part in request.stream():
+            yield part
+    except ClientDisconnect as error:
+        raise HTTPException(408, "the connection broke off") from error
+
+
 @asynccontextmanager
 async def received_body(request: Request, largest_bytes: int) -> AsyncIterator[ReceivedBody]:
     """Receive the body of a request, refused as soon as it is seen to be too large.
 
     Raises:
-        HTTPException: 413, the body is larger than ``largest_bytes``.
+        HTTPException: 413, the body is larger than ``largest_bytes``; 408, it broke off.
     """
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
         size = 0
         waiting: list[bytes] = []
         waiting_bytes = 0
-        async for part in request.stream():
+        async for part in _parts(request):
             size += len(part)
             if size > largest_bytes:
                 raise HTTPException(413, f"larger than {largest_bytes} bytes")

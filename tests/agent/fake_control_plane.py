@@ -24,6 +24,8 @@ from bot.protocol.messages import (
     RegisterResponse,
     Report,
     ReportResponse,
+    ResumePoint,
+    UploadState,
 )
 
 HOST_ID = 7
@@ -45,6 +47,9 @@ class FakeControlPlane:
         self.status: int | None = None
         self.refused = 0
         self.artifact_status: int | None = None
+        self.uploads: dict[tuple[int, str, str], bytes] = {}
+        self.epochs_done: dict[int, int] = {}
+        self.chunks: list[tuple[int, int]] = []
         self.forgets = True
         self.answers_version = 1
         self.clock_ahead_s = 0.0
@@ -62,6 +67,9 @@ class FakeControlPlane:
         app.router.add_get("/agent/v1/desired", self._desired)
         app.router.add_post("/agent/v1/report", self._report)
         app.router.add_put("/agent/v1/attempts/{id}/artifacts/{name}", self._artifact)
+        app.router.add_get("/agent/v1/attempts/{id}/artifacts/{name}", self._send_artifact)
+        app.router.add_get("/agent/v1/attempts/{id}/uploads/{name}", self._upload_state)
+        app.router.add_put("/agent/v1/attempts/{id}/uploads/{name}", self._chunk)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.02)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -160,6 +168,69 @@ class FakeControlPlane:
             return web.Response(status=422)
         attempt_id, name = int(request.match_info["id"]), request.match_info["name"]
         assert int(request.headers["X-Berth-Fence"]) >= 1
-        self.artifacts[attempt_id, name] = body
-        self.history.append(f"artifact {attempt_id} {name}")
+        self._keep(attempt_id, name, body, request)
         return web.Response(status=204)
+
+    def _keep(self, attempt_id: int, name: str, body: bytes, request: web.Request) -> None:
+        self.artifacts[attempt_id, name] = body
+        if "X-Berth-Epochs-Done" in request.headers:
+            self.epochs_done[attempt_id] = int(request.headers["X-Berth-Epochs-Done"])
+        self.history.append(f"artifact {attempt_id} {name}")
+
+    def resume_point(self, attempt_id: int) -> ResumePoint:
+        """What a later attempt is told of the checkpoint that this one has sent."""
+        content = self.artifacts[attempt_id, "checkpoint.pt"]
+        return ResumePoint(
+            attempt_id=attempt_id,
+            name="checkpoint.pt",
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            epochs_done=self.epochs_done[attempt_id],
+        )
+
+    async def _send_artifact(self, request: web.Request) -> web.Response:
+        key = (int(request.match_info["id"]), request.match_info["name"])
+        if self.artifact_status is not None:
+            return web.Response(status=self.artifact_status)
+        if key not in self.artifacts:
+            return web.Response(status=404)
+        content = self.artifacts[key]
+        tag = f'"{hashlib.sha256(content).hexdigest()}"'
+        first = request.http_range.start or 0
+        if request.headers.get("If-Range", tag) != tag or not first:
+            return web.Response(body=content, headers={"ETag": tag})
+        self.history.append(f"rest of {key[1]} from {first}")
+        return web.Response(status=206, body=content[first:], headers={"ETag": tag})
+
+    def _upload(self, request: web.Request) -> tuple[int, str, str]:
+        return (
+            int(request.match_info["id"]),
+            request.match_info["name"],
+            request.headers["X-Berth-Sha256"],
+        )
+
+    async def _upload_state(self, request: web.Request) -> web.Response:
+        return self._answer_upload(request)
+
+    async def _chunk(self, request: web.Request) -> web.Response:
+        if self.artifact_status is not None:
+            return web.Response(status=self.artifact_status)
+        key, chunk = self._upload(request), await request.read()
+        offset, size = (int(request.headers[f"X-Berth-{name}"]) for name in ("Offset", "Size"))
+        have = self.uploads.get(key, b"")
+        if offset == len(have):
+            self.uploads[key] = have = have + chunk
+            self.chunks.append((offset, len(chunk)))
+        if len(have) == size and hashlib.sha256(have).hexdigest() != key[2]:
+            del self.uploads[key]
+            return web.Response(status=422)
+        if len(have) == size:
+            self._keep(key[0], key[1], have, request)
+        return self._answer_upload(request)
+
+    def _answer_upload(self, request: web.Request) -> web.Response:
+        have = self.uploads.get(self._upload(request), b"")
+        state = UploadState(
+            received_bytes=len(have), complete=len(have) == int(request.headers["X-Berth-Size"])
+        )
+        return web.Response(text=state.model_dump_json(), content_type="application/json")
