@@ -121,6 +121,18 @@ class ServeSettings(DatabaseSettings):
     kill_after_s: float = Field(
         120, gt=0, description="Time a trainer has to stop softly before it is killed"
     )
+    retries: int = Field(3, ge=0, description="How often in a row a failed run is tried again")
+    retry_first_s: float = Field(60, gt=0, description="Wait before the first retry; then doubled")
+    retry_longest_minutes: float = Field(60, gt=0, description="Longest wait before a retry")
+    retry_needs_s: float = Field(
+        300, ge=0, description="Time that must be left to train in for a retry"
+    )
+    start_confirmed_minutes: float = Field(
+        2, gt=0, description="Time in which a host confirms a start before its holder is told"
+    )
+    handover_within_minutes: float = Field(
+        5, gt=0, description="Time after which GPUs that are not handed on are an incident"
+    )
     keep_files_days: float = Field(
         90, gt=0, description="How long files of a run are kept after its end"
     )
@@ -186,6 +198,12 @@ class ServeSettings(DatabaseSettings):
             kill_after=timedelta(seconds=self.kill_after_s),
             rogue_policy=self.rogue_policy,
             rogue_notice=timedelta(minutes=self.rogue_notice_minutes),
+            retries=self.retries,
+            retry_first=timedelta(seconds=self.retry_first_s),
+            retry_longest=timedelta(minutes=self.retry_longest_minutes),
+            retry_needs=timedelta(seconds=self.retry_needs_s),
+            start_confirmed_within=timedelta(minutes=self.start_confirmed_minutes),
+            handover_incident_after=timedelta(minutes=self.handover_within_minutes),
             keep_files=timedelta(days=self.keep_files_days),
             keep_checkpoints=timedelta(days=self.keep_checkpoints_days),
         )

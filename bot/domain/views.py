@@ -42,6 +42,7 @@ class RunView:
     end_detail: str = ""
     log_tail: tuple[str, ...] = ()
     host_online: bool = True
+    retries_at: datetime | None = None
     plot_file_id: str | None = None
     """Slack's id of the uploaded results plot, once it is there."""
     finishes_low_at: datetime | None = None
@@ -59,6 +60,8 @@ class ApprovalView:
     expires_at: datetime
     decided_by_slack_id: str | None = None
     reason: str = ""
+    occurrences: int = 1
+    """How many reservations of a series are decided about at once."""
 
 
 @dataclass(frozen=True, slots=True)

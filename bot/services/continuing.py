@@ -81,15 +81,9 @@ def book_continuation(
     known = planned_for(tx, row)
     if known is not None:
         return known
-    found, gpus = find_place(
-        tx,
-        row,
-        length,
-        not_before,
-        window,
-        # What a silent host has cannot be had again on a silent host.
-        answering_only=reason is ContinuationReason.HOST_LOST,
-    )
+    # What a silent host has cannot be had again on a silent host.
+    answering = reason is ContinuationReason.HOST_LOST
+    found, gpus = find_place(tx, row, length, not_before, window, answering_only=answering)
     asks = None if reason.is_owed else member
     state = ReservationState.BOOKED if asks is None else ReservationState.PENDING
     target = _hold(tx, row, found, gpus, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import object_session
 
@@ -16,8 +16,9 @@ from bot.domain.run_spec import TrainingSpec
 from bot.domain.states import ReservationKind, ReservationState, RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ApprovalView, ReservationView, RunView, UsageView
+from bot.services.due import TimerKind
 from bot.services.series_rows import rule_of
-from bot.store import approvals, continuations, usage_checks
+from bot.store import approvals, continuations, timers, usage_checks
 from bot.store.claims import gpu_on_host
 from bot.store.forecast_tables import ForecastWatchRow
 from bot.store.offer_tables import SeriesRow
@@ -129,6 +130,9 @@ def _approval_view(row: ReservationRow) -> ApprovalView | None:
         approval.expires_at,
         approval.decided_by.slack_user_id if approval.decided_by else None,
         approval.reason,
+        1
+        if row.series_id is None or session is None
+        else approvals.decided_together(session, approval, row.series_id),
     )
 
 
@@ -171,7 +175,15 @@ def _run_view(run: RunRow, card: CardRow | None) -> RunView:
         log_tail=tuple(run.log_tail),
         host_online=attempt.host.online if attempt else True,
         plot_file_id=card.plot_file_id if card else None,
+        retries_at=_retries_at(run),
     )
+
+
+def _retries_at(run: RunRow) -> datetime | None:
+    session = object_session(run)
+    if session is None or run.state != RunState.RETRYING:
+        return None
+    return timers.due_at(session, TimerKind.RUN_RETRIES, run.reservation_id)
 
 
 def _finishes_early(run: RunRow) -> bool:

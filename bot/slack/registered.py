@@ -26,6 +26,7 @@ from bot.slack.blocks.outage_words import MOVE_ACTION as MAINTENANCE_MOVE_ACTION
 from bot.slack.blocks.plan_modal import CALLBACK as PLAN_CALLBACK
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
+from bot.slack.blocks.retry_words import RETRY_ACTION
 from bot.slack.blocks.run_menu import MENU_ACTION
 from bot.slack.blocks.series import CANCEL_ACTION as CANCEL_SERIES_ACTION
 from bot.slack.blocks.series import CONFIRM_ACTION, DISMISS_ACTION, SKIP_ACTION
@@ -34,6 +35,7 @@ from bot.slack.blocks.understood import CHANGE_ACTION as CHANGE_REQUEST_ACTION
 from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.blocks.web_link import OPEN_ACTION as OPEN_PAGES_ACTION
+from bot.slack.blocks import process_words
 from bot.slack.desk import Desk
 from bot.slack.inbound import (
     answer_offer,
@@ -45,6 +47,7 @@ from bot.slack.inbound import (
     template_command,
     train_command,
 )
+from bot.slack.inbound import click_process
 from bot.slack.inbound.ask_swap import ask_swap
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
@@ -55,6 +58,7 @@ from bot.slack.inbound.gpu_command import COMMAND, gpu
 from bot.slack.inbound.home_opened import EVENT, home_opened
 from bot.slack.inbound.open_form import SHORTCUT, open_form
 from bot.slack.inbound.plan_command import submit_plan
+from bot.slack.inbound.run_commands import click_retry
 from bot.slack.inbound.series import (
     click_cancel_series,
     confirm_series,
@@ -99,6 +103,7 @@ ACTIONS: Mapping[str, Work] = {
     waiting.DEQUEUE_ACTION: click_waiting.leave_queue,
     EXTEND_ACTION: click_change,
     MOVE_ACTION: click_change,
+    RETRY_ACTION: click_retry,
     handovers.TRANSFER_OPEN_ACTION: click_transfer,
     handovers.TRANSFER_ACCEPT_ACTION: answer_offer.accept_transfer,
     handovers.TRANSFER_DECLINE_ACTION: answer_offer.decline_transfer,

@@ -56,6 +56,15 @@ def is_known(session: Session, kind: str, subject_id: int) -> bool:
     return session.scalar(query) is not None
 
 
+def due_at(session: Session, kind: str, subject_id: int) -> datetime | None:
+    """Return when the timer of that kind and subject is to fire, or None."""
+    return session.scalar(
+        select(TimerRow.due_at).where(
+            TimerRow.kind == kind, TimerRow.subject_id == subject_id, TimerRow.done_at.is_(None)
+        )
+    )
+
+
 def disarm(session: Session, subject_id: int, kinds: tuple[str, ...], now: datetime) -> None:
     """Mark the subject's timers of those kinds as done. Idempotent."""
     session.execute(

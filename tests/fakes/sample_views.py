@@ -52,6 +52,7 @@ from bot.domain.states import ReservationState, RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.usage_notices import UsageAsked, UsageReleased, UsageSeen
 from bot.domain.views import ReservationView, RunView
+from tests.fakes.sample_run_notices import sample_run_notices
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 WINDOW = TimeWindow(START, START + timedelta(hours=8))
@@ -119,6 +120,7 @@ def sample_notices() -> tuple[Notice, ...]:
             duration_s=754.0,
         ),
         RunEnded(12, 7, "host_lost", "host_lost"),
+        *sample_run_notices(),
         ReservationReleased(12, "U0ALICE", "done early", was_running=True),
         ReservationReleased(12, "U0BOB", "", was_running=False),
         *(

@@ -11,6 +11,7 @@ from bot.domain.requests import ReserveRequest
 from bot.domain.views import ReservationView
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
+from bot.slack.blocks.continuation_words import going_on_card
 from bot.slack.blocks.error_sentences import sentence
 from bot.slack.blocks.refusal import ALTERNATIVE_ACTION, MOST_ALTERNATIVES
 from bot.slack.blocks.sentence_words import MrkdwnWords
@@ -32,6 +33,8 @@ FALLBACK_CHARS = 1000
 
 def changed_card(before: ReservationView, after: ReservationView, tz: tzinfo) -> Card:
     """Return what came of a change: what it was before, and what it is now."""
+    if after.goes_on is not None and after.goes_on != before.goes_on:
+        return going_on_card(after, tz)  # its run was under way
     number = f"R{after.reservation_id}"
     old, new = before.window, after.window
     if new == old:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 from bot.domain.continuations import ContinuationReason, ContinuationState
 from bot.domain.run_notices import ContinuationDropped, ContinuationPlanned, RunHandedOn
+from bot.domain.states import ReservationState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
+from bot.slack.blocks.card import Card
 from bot.slack.blocks.text import (
+    clip,
     count_text,
     gpu_names_text,
     person,
     safe,
+    section,
     slack_date,
     window_text,
 )
 
+FALLBACK_CHARS = 1000
 _WHY = {
     ContinuationReason.ASKED: "",
     ContinuationReason.MOVED: " It was moved.",
@@ -43,7 +50,7 @@ def dropped(notice: ContinuationDropped) -> str:
     number = f"R{notice.to_reservation_id}"
     why = safe(notice.why, 300)
     if notice.run_over:
-        return f":heavy_minus_sign: {number} is free again: {why}, so it need not go on there."
+        return f":heavy_minus_sign: {number} is free again: {why}, so R{notice.reservation_id} needs it no more."
     return (
         f":warning: The training of R{notice.reservation_id} does not go on in {number}: {why}."
         " It ends where it is, with a checkpoint at the end of its window;"
@@ -83,3 +90,24 @@ def continuation_lines(view: ReservationView) -> list[str]:
     if before is not None and before.state is ContinuationState.TAKEN:
         lines.append(f"Continues R{before.reservation_id}, from its checkpoint")
     return lines
+
+
+def going_on_card(view: ReservationView, tz: tzinfo) -> Card:
+    """Return what came of letting a run go on elsewhere: when it stops, and where it goes on."""
+    number, after = f"R{view.reservation_id}", view.goes_on
+    if after is None:
+        text = f":ok_hand: The training of {number} goes on nowhere else."
+        return Card(clip(text, FALLBACK_CHARS), (section(text),))
+    stopping = view.state is not ReservationState.ACTIVE
+    stops = (
+        "is being stopped at a checkpoint now"
+        if stopping
+        else (f"trains on until {slack_date(view.window.end, tz)} and stops there at a checkpoint")
+    )
+    waits = "" if after.approved else " Somebody has to approve that first."
+    text = (
+        f":arrow_right: *The training of {number} goes on in R{after.reservation_id}:*"
+        f" {window_text(after.window, tz)} on {safe(', '.join(after.host_names), 100)}.\n"
+        f"It {stops}, and resumes by itself.{waits}"
+    )
+    return Card(clip(text, FALLBACK_CHARS), (section(text),))

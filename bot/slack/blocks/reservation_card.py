@@ -42,6 +42,7 @@ from bot.slack.blocks.text import (
     safe,
     section,
     slack_date,
+    slack_time,
     window_text,
 )
 from bot.slack.blocks.usage_buttons import usage_buttons, usage_line
@@ -178,6 +179,10 @@ def _run_lines(view: ReservationView, run: RunView, now: datetime) -> list[str]:
     if not _has_begun(run):
         booked = view.state.is_ahead
         return ["The training starts by itself at the start of the window."] if booked else []
+    if run.state is RunState.RETRYING:
+        why = cause_words(run.end_cause).capitalize()
+        at = f" {slack_time(run.retries_at)}" if run.retries_at else ""
+        return [f"{why}; it starts again{at} from its newest checkpoint."]
     if run.state is RunState.STARTING:
         return [] if run.host_online else ["The host does not answer; the run starts when it does."]
     progress = run.progress
@@ -310,6 +315,8 @@ def _button(view: ReservationView) -> Block | None:
 def _stop_effect(run: RunView) -> str:
     if run.state is RunState.WAITING:
         return "The training does not start."
+    if run.state is RunState.RETRYING:
+        return "The training is not tried again."
     if run.progress.epoch == 0:
         return "Stops the training before its first epoch is done."
     epochs = run.progress.epochs

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+from datetime import tzinfo
 
 from bot.domain.notices import RunEnded
 from bot.domain.retrying import NotRetried
 from bot.domain.run_notices import HandoverWaits, RunRetried, RunRetries, StartUnconfirmed
-from bot.domain.states import RunState
+from bot.domain.states import ReservationState, RunState
+from bot.domain.views import ReservationView
+from bot.slack.blocks.card import Card
 from bot.slack.blocks.run_words import cause_words
 from bot.slack.blocks.text import (
     Block,
     actions,
     button,
+    clip,
     count_text,
     gpu_names_text,
     person,
     safe,
+    section,
     slack_date,
     slack_time,
+    window_text,
 )
 
+FALLBACK_CHARS = 1000
 RETRY_ACTION = "run.retry"
 """A button that lets a run be tried again; its value is `retry_value`."""
 
@@ -36,6 +43,32 @@ _CAN_BE_RETRIED = (
 def retry_value(reservation_id: int, batch: int | None = None) -> str:
     """Return the value of a retry button: which run, and with which batch if another one."""
     return json.dumps({"v": 1, "r": reservation_id, "b": batch}, separators=(",", ":"))
+
+
+def retry_from_value(value: str) -> tuple[int, int | None] | None:
+    """Read what `retry_value` wrote: which run, and which batch; None for anything else."""
+    try:
+        kept = json.loads(value)
+        number, batch = kept["r"], kept["b"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    readable = isinstance(number, int) and (batch is None or isinstance(batch, int))
+    return (number, batch) if readable else None
+
+
+def retried_card(before: ReservationView, after: ReservationView, tz: tzinfo) -> Card:
+    """Return where and when a run is tried again."""
+    number, old = f"R{after.reservation_id}", f"R{before.reservation_id}"
+    if after.state is ReservationState.ACTIVE:
+        text = f":repeat: *The training of {number} starts again now,* from its newest checkpoint."
+    else:
+        elsewhere = "" if number == old else f" {old} has no time left for it."
+        waits = " once somebody has approved it" if after.state is ReservationState.PENDING else ""
+        text = (
+            f":repeat: *The training goes on in {number}{waits}:* {window_text(after.window, tz)}."
+            f"{elsewhere}"
+        )
+    return Card(clip(text, FALLBACK_CHARS), (section(text),))
 
 
 def retries(notice: RunRetries) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from bot.slack.inbound.outage_commands import (
 )
 from bot.slack.inbound.plan_command import plan
 from bot.slack.inbound.reserve_command import reserve
+from bot.slack.inbound.run_commands import continue_run, retry
 from bot.slack.inbound.series import show_series
 from bot.slack.inbound.share_command import show_share
 from bot.slack.inbound.status_command import show_short_status, show_status
@@ -56,6 +57,8 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "extend": extend,
     "shorten": shorten,
     "move": move,
+    "continue": continue_run,
+    "retry": retry,
     "transfer": transfer,
     "swap": swap,
     "waitlist": show_or_join_waitlist,

@@ -191,6 +191,12 @@ SCENES = [
         ("host is silent", "may well go on", "epoch 41 was the last heard of"),
         "Stop & release",
     ),
+    Scene(
+        "tried again",
+        a_reservation(ACTIVE, run=a_run(RunState.RETRYING, end_cause="crashed")),
+        ("failed, tried again soon", "The trainer crashed", "its newest checkpoint"),
+        "Stop & release",
+    ),
     Scene("stopping", a_reservation(ACTIVE, run=a_run(RunState.STOPPING)), ("stopping",), None),
     Scene(
         "releasing",
