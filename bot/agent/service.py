@@ -16,6 +16,7 @@ from bot.agent.checkpoint_fetching import CheckpointFetcher
 from bot.agent.checkpoint_sending import CheckpointSender
 from bot.agent.connection import Connection
 from bot.agent.control_plane import ControlPlane, ControlPlaneError, HostUnknown
+from bot.agent.foreign_processes import ForeignProcesses
 from bot.agent.gpu_processes import describe_processes
 from bot.agent.gpu_readings import GpuReadings
 from bot.agent.host_reading import read_host
@@ -111,6 +112,9 @@ class _Agent:
         self._clock = clock
         self._connection = Connection(options.control_plane_url)
         self._supervisor = _make_supervisor(options, state_dir)
+        self._foreign = ForeignProcesses(
+            self._supervisor.own_trainings, may_stop_root=options.stop_root_processes
+        )
         to_supervise = (self._supervisor, control_plane)
         self._uploads = Uploads(*to_supervise, clock, self._wake_all)
         self._checkpoints = CheckpointSender(*to_supervise, clock, self._wake_report)
@@ -203,6 +207,8 @@ class _Agent:
         if desired.host_id != host.host_id:
             raise HostUnknown(f"asked for host {host.host_id} and was told of {desired.host_id}")
         self._supervisor.accept(desired, self._clock.now())
+        if self._foreign.stop(desired.stop_processes):
+            self._report_now.set()
         self._reconcile_now.set()
         if desired.revision == revision and monotonic() - asked_at < 1.0:
             await asyncio.sleep(1.0)  # a control plane that does not hold polls is not hammered
@@ -233,6 +239,7 @@ class _Agent:
             sent_at=self._clock.now(),
             observations=observations,
             gpus=gpus,
+            stopped=self._foreign.answers(),
             host=read_host(self._state_dir.path),
         )
         response = await self._control_plane.report(report)

@@ -30,6 +30,7 @@ def agent_options(settings: AgentSettings) -> AgentOptions:
         gpu_mode=settings.gpus,
         simulated_gpus=settings.simulated_gpus,
         trainer_threads=settings.trainer_threads,
+        stop_root_processes=settings.stop_root_processes,
         disk_floor_mib=settings.disk_floor_mib,
     )
 

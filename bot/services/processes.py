@@ -111,6 +111,10 @@ def _judge(
     on: tuple[GpuNow, ...],
     owner: MemberRow | None,
 ) -> None:
+    if one.process.started_at is None and not one.process.user:
+        # In a container NVML gives ids of the host, which tell nothing there: beside a training
+        # it may well be the training itself.
+        on = tuple(gpu for gpu in on if not gpu.trains)
     if not on:
         return
     foreign = is_foreign(

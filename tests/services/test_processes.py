@@ -161,6 +161,19 @@ def test_beside_a_training_another_process_is_told_to_holder_and_team(site: Site
     assert set(shown) == {"U0ALICE", "C0GPU"}
 
 
+def test_where_the_host_cannot_tell_who_it_is_it_may_be_the_training_itself(site: Site) -> None:
+    alice = a_member(site.berth)
+    held = site.berth.write(
+        booking.reserve, alice, ReserveRequest(2 * H, gpu_count=1, run=TINY_RUN)
+    )
+    site.later(seconds=1)
+    index = held.gpus[0].index
+    unknown = GpuProcess(pid=99)
+    assert site.noticed((index, unknown)) == ()
+    (view,) = site.noticed(((index + 1) % 4, unknown))
+    assert (view.user, view.command) == ("", "")
+
+
 def test_a_known_unix_user_on_somebody_elses_booking_is_told(site: Site) -> None:
     alice, bob = a_member(site.berth), a_member(site.berth, "U0BOB")
     _knows(site.berth, "bob", bob.member_id)
