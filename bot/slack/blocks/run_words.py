@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bot.domain.run_spec import TrainingSpec
+from bot.domain.run_spec import TrainingSpec, task_of_model
 from bot.domain.states import RunState
 from bot.protocol.messages import EndCause
 from bot.slack.blocks.text import Block, code_block, count_text, safe, section
@@ -39,12 +39,24 @@ CAUSE_WORDS: Mapping[EndCause, str] = {
 }
 
 _METRICS = (
+    ("accuracy_top1", "top-1"),
+    ("accuracy_top5", "top-5"),
     ("map50", "mAP50"),
     ("map50_95", "mAP50-95"),
+    ("mask_map50_95", "mask mAP50-95"),
+    ("pose_map50_95", "pose mAP50-95"),
     ("precision", "precision"),
     ("recall", "recall"),
 )
-_LOSSES = (("box_loss", "box"), ("cls_loss", "cls"), ("dfl_loss", "dfl"))
+_LOSSES = (
+    ("loss", "all"),
+    ("box_loss", "box"),
+    ("seg_loss", "mask"),
+    ("pose_loss", "pose"),
+    ("angle_loss", "angle"),
+    ("cls_loss", "cls"),
+    ("dfl_loss", "dfl"),
+)
 
 
 def end_words(state: str) -> tuple[str, str]:
@@ -66,10 +78,14 @@ def cause_words(cause: str | None) -> str:
 
 
 def spec_words(spec: TrainingSpec) -> str:
-    """Return "yolov8l on coco128.yaml · 100 epochs · 640 px · batch 16"."""
+    """Return "yolov8l on coco128.yaml · 100 epochs · 640 px · batch 16".
+
+    The task is named where the model's name does not tell it.
+    """
+    task = "" if spec.task == (task_of_model(spec.model) or "detect") else f" ({spec.task})"
     return (
-        f"{safe(spec.model, 120)} on {safe(spec.data, 120)} · {count_text(spec.epochs, 'epoch')}"
-        f" · {spec.imgsz} px · batch {spec.batch}"
+        f"{safe(spec.model, 120)}{task} on {safe(spec.data, 120)}"
+        f" · {count_text(spec.epochs, 'epoch')} · {spec.imgsz} px · batch {spec.batch}"
     )
 
 
