@@ -109,7 +109,9 @@ class ApprovalAsked(Notice):
     """A reservation waits for a lead or an admin until ``expires_at``.
 
     ``rules`` are those that it breaks, as `bot.domain.limits.rules_to_texts` writes them;
-    ``with_buttons`` tells that it is decided here, and not on the card.
+    ``with_buttons`` tells that it is decided here, and not on the card.  For a series it stands for
+    all its ``occurrences`` that break a rule, of ``gpu_hours`` in all, until ``last_ends_at``; the
+    reservation is the first of them.
     """
 
     kind: ClassVar[str] = "approval_asked"
@@ -124,6 +126,9 @@ class ApprovalAsked(Notice):
     approver_slack_ids: tuple[str, ...] = ()
     note: str = ""
     with_buttons: bool = False
+    occurrences: int = 1
+    gpu_hours: float = 0.0
+    last_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,7 @@ class ApprovalDecided(Notice):
     starts_at: datetime
     ends_at: datetime
     gpu_count: int
+    occurrences: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.errors import MayNotApprove, OfferOver, UnknownApproval
@@ -14,11 +15,11 @@ from bot.domain.priority import Priority
 from bot.domain.states import ReservationState, move_reservation
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
-from bot.services import audit, due, holding, limits, outbox
+from bot.services import audit, due, holding, limits, outbox, series_approvals
 from bot.services.people import member_of
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
-from bot.store import approvals, reservations, timers
+from bot.store import approvals, reservations, series, timers
 from bot.store.offer_tables import ApprovalRow
 from bot.store.tables import MemberRow, ReservationRow
 
@@ -27,6 +28,8 @@ NOBODY_IN_TIME = "nobody approved it in time"
 
 def book_or_ask(tx: Tx, member: Member, row: ReservationRow) -> None:
     """Book what is held for ``member``, or let it wait for approval where it breaks a rule.
+
+    What was approved for a series holds for its occurrences to come.
 
     Who may approve and asks for themselves has approved it by asking.  The caller has taken a
     turn (`bot.store.claims.take_turns`), has written or locked the reservation, which is
@@ -40,6 +43,11 @@ def book_or_ask(tx: Tx, member: Member, row: ReservationRow) -> None:
         _decide(tx, approval, OfferState.ACCEPTED, member.member_id, "")
         _book(tx, row)
         _record(tx, audit.by_member(member), "approval.given_by_asking", approval)
+    elif (agreed := series_approvals.agreed_before(tx, row, rules)) is not None:
+        approval = _add(tx, row, rules, tx.now)
+        _decide(tx, approval, OfferState.ACCEPTED, agreed.decided_by_member_id, agreed.reason)
+        _book(tx, row)
+        _record(tx, audit.CLOCKWORK, "approval.given_for_the_series", approval)
     else:
         _ask(tx, row, rules)
 
@@ -83,11 +91,13 @@ def approve(tx: Tx, member: Member, approval_id: int) -> ReservationView:
     if _is_repeated(approval, OfferState.ACCEPTED, member):
         return reservation_view(row)
     _require_undecided(tx, approval)
-    judge_again(tx, row)
-    _decide(tx, approval, OfferState.ACCEPTED, member.member_id, "")
-    _book(tx, row)
-    _tell_decided(tx, row, approval, member.slack_user_id)
-    _record(tx, audit.by_member(member), "approval.approved", approval)
+    together = _waiting_together(tx, approval)
+    for one in together:
+        judge_again(tx, one.reservation)
+        _decide(tx, one, OfferState.ACCEPTED, member.member_id, "")
+        _book(tx, one.reservation)
+        _record(tx, audit.by_member(member), "approval.approved", one)
+    _tell_decided(tx, together, member.slack_user_id, occurrences=len(together))
     return reservation_view(row)
 
 
@@ -105,11 +115,15 @@ def decline(tx: Tx, member: Member, approval_id: int, reason: str) -> Reservatio
     if _is_repeated(approval, OfferState.DECLINED, member):
         return reservation_view(row)
     _require_undecided(tx, approval)
-    _decide(tx, approval, OfferState.DECLINED, member.member_id, reason)
-    row.end_reason = reason
-    holding.give_up(tx, row)
-    _tell_decided(tx, row, approval, member.slack_user_id)
-    _record(tx, audit.by_member(member), "approval.declined", approval)
+    together = _waiting_together(tx, approval)
+    for one in together:
+        _decide(tx, one, OfferState.DECLINED, member.member_id, reason)
+        one.reservation.end_reason = reason
+        holding.give_up(tx, one.reservation)
+        _record(tx, audit.by_member(member), "approval.declined", one)
+    _tell_decided(tx, together, member.slack_user_id, occurrences=len(together))
+    if row.series_id is not None:
+        series_approvals.end_if_nothing_is_left(tx, member, row.series_id, reason)
     return reservation_view(row)
 
 
@@ -121,7 +135,11 @@ def expire(tx: Tx, row: ReservationRow) -> None:
     _decide(tx, approval, OfferState.EXPIRED, None, "")
     row.end_reason = NOBODY_IN_TIME
     holding.give_up(tx, row)
-    _tell_decided(tx, row, approval, "")
+    together = series_approvals.expiring_with(tx, approval)
+    if together[0].id == approval.id:
+        _tell_decided(tx, [approval], "", occurrences=len(together))
+    else:
+        outbox.show(tx, row)  # the first of them tells of all
     _record(tx, audit.CLOCKWORK, "approval.expired", approval)
 
 
@@ -153,6 +171,9 @@ def _ask(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...]) -> None:
     until = deadline(tx.now, TimeWindow(row.starts_at, row.ends_at), tx.policy)
     approval = _add(tx, row, rules, until)
     timers.arm(tx.session, due.TimerKind.APPROVAL_EXPIRES, row.id, until)
+    _record(tx, audit.by_member(member_of(row.member)), "approval.asked", approval)
+    if series.id_of_key(row.request_key) is not None:
+        return  # its series asks once for all of them
     approvers = approvals.approvers(tx.session, row.team_id)
     channel_id = row.team.approval_channel_id
     asked = ApprovalAsked(
@@ -173,7 +194,6 @@ def _ask(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...]) -> None:
         outbox.tell_channel(tx, channel_id, row, asked)
     else:
         outbox.tell_thread(tx, row, asked)
-    _record(tx, audit.by_member(member_of(row.member)), "approval.asked", approval)
 
 
 def _add(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...], until: datetime) -> ApprovalRow:
@@ -193,12 +213,22 @@ def _lock(tx: Tx, member: Member, approval_id: int) -> tuple[ApprovalRow, Reserv
     found = tx.session.get(ApprovalRow, approval_id)
     if found is None:
         raise UnknownApproval(approval_id)
-    row = reservations.lock(tx.session, found.reservation_id)
+    row = None
+    for reservation_id in series_approvals.waiting_with(tx, found):
+        locked = reservations.lock(tx.session, reservation_id)
+        row = locked if reservation_id == found.reservation_id else row
     approval = approvals.lock(tx.session, approval_id)
     if row is None or approval is None:
         raise UnknownApproval(approval_id)
     _require_may_decide(tx, member, row)
     return approval, row
+
+
+def _waiting_together(tx: Tx, approval: ApprovalRow) -> list[ApprovalRow]:
+    """Return an open request with those of its series that wait, too; all of them are locked."""
+    ids = series_approvals.waiting_with(tx, approval)
+    rows = [approvals.newest_of(tx.session, reservation_id) for reservation_id in ids]
+    return [row for row in rows if row is not None and row.state == OfferState.OPEN]
 
 
 def _require_may_decide(tx: Tx, member: Member, row: ReservationRow) -> None:
@@ -226,7 +256,10 @@ def _decide(
     approval.decided_by = tx.session.get(MemberRow, member_id) if member_id else None
 
 
-def _tell_decided(tx: Tx, row: ReservationRow, approval: ApprovalRow, by_slack_id: str) -> None:
+def _tell_decided(
+    tx: Tx, together: Sequence[ApprovalRow], by_slack_id: str, *, occurrences: int
+) -> None:
+    approval, row = together[0], together[0].reservation
     notice = ApprovalDecided(
         row.id,
         holder_slack_id=row.member.slack_user_id,
@@ -236,8 +269,10 @@ def _tell_decided(tx: Tx, row: ReservationRow, approval: ApprovalRow, by_slack_i
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         gpu_count=len(row.claims),
+        occurrences=occurrences,
     )
-    outbox.show(tx, row)
+    for one in together:
+        outbox.show(tx, one.reservation)
     outbox.tell_thread(tx, row, notice)
     outbox.tell_holder(tx, row, notice)
 

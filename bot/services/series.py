@@ -34,7 +34,7 @@ from bot.domain.requests import ReserveRequest, request_to_json
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.series_views import SeriesView
 from bot.domain.states import ReservationState
-from bot.services import audit, booking, outbox
+from bot.services import audit, booking, outbox, series_approvals
 from bot.services.due import TimerKind
 from bot.services.people import member_of
 from bot.services.series_rows import new_row, request_of, rule_of, zone_of
@@ -218,6 +218,7 @@ def _book_each(
             series.leave_out(
                 tx.session, row.id, one.on_date.isoformat(), f"{error.code}: {reason}", tx.now
             )
+    series_approvals.ask_once(tx, booked)
     return booked, missed
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from bot.domain.offers import OfferState
 from bot.domain.people import Role
 from bot.store.offer_tables import ApprovalRow
-from bot.store.tables import MemberRow
+from bot.store.tables import MemberRow, ReservationRow
 
 
 def newest_of(session: Session, reservation_id: int) -> ApprovalRow | None:
@@ -29,6 +29,24 @@ def lock(session: Session, approval_id: int) -> ApprovalRow | None:
     The caller has locked its reservation.
     """
     return session.get(ApprovalRow, approval_id, with_for_update=True, populate_existing=True)
+
+
+def of_series(session: Session, series_id: int, state: str) -> tuple[ApprovalRow, ...]:
+    """Return the requests in that state about occurrences of a series, oldest first."""
+    return tuple(
+        session.scalars(
+            select(ApprovalRow)
+            .join(ReservationRow, ReservationRow.id == ApprovalRow.reservation_id)
+            .where(ReservationRow.series_id == series_id, ApprovalRow.state == state)
+            .order_by(ApprovalRow.id)
+        )
+    )
+
+
+def decided_together(session: Session, approval: ApprovalRow, series_id: int) -> int:
+    """Return how many requests of a series wait together, or were decided at the same instant."""
+    others = of_series(session, series_id, approval.state)
+    return sum(one.decided_at == approval.decided_at for one in others)
 
 
 def withdraw_open(session: Session, reservation_id: int, now: datetime) -> None:

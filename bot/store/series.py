@@ -20,6 +20,13 @@ def day_key(series_id: int, on_date: str) -> str:
     return f"series:{series_id}:{on_date}"
 
 
+def id_of_key(request_key: str | None) -> int | None:
+    """Return the series of which a ``request_key`` names an occurrence, or None."""
+    word, _, rest = (request_key or "").partition(":")
+    number = rest.partition(":")[0]
+    return int(number) if word == "series" and number.isdecimal() else None
+
+
 def day_of(row: ReservationRow) -> str | None:
     """Return the local day, as ISO text, of an occurrence; None for any other reservation."""
     start = f"series:{row.series_id}:"

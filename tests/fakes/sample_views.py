@@ -169,6 +169,20 @@ def approval_notices() -> tuple[Notice, ...]:
             for with_buttons in (False, True)
             for approvers in ((), ("U0BOB",))
         ),
+        ApprovalAsked(
+            12,
+            3,
+            "U0ALICE",
+            "vision",
+            4,
+            *window,
+            WINDOW.start,
+            rules,
+            occurrences=22,
+            gpu_hours=1056.0,
+            last_ends_at=WINDOW.end + timedelta(days=30),
+            with_buttons=True,
+        ),
         *(
             ApprovalDecided(12, "U0ALICE", state, by, reason, *window, 4)
             for state, by, reason in (

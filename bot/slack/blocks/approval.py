@@ -89,14 +89,15 @@ def approval_buttons(view: ReservationView) -> list[Block]:
     if approval.state is not OfferState.OPEN:
         return []
     value = value_of(approval.approval_id, in_notice=False)
-    return _buttons(value, view.reservation_id, view.gpu_count)
+    return _buttons(value, view.reservation_id, view.gpu_count, approval.occurrences)
 
 
-def _buttons(value: str, reservation_id: int, gpu_count: int) -> list[Block]:
-    gpus = count_text(gpu_count, "GPU")
-    dialog = confirm_dialog(
-        f"Approve R{reservation_id}?", f"Books {gpus} as asked for.", "Approve", "Not yet"
-    )
+def _buttons(value: str, reservation_id: int, gpu_count: int, occurrences: int) -> list[Block]:
+    title, effect = f"Approve R{reservation_id}?", count_text(gpu_count, "GPU")
+    if occurrences > 1:
+        title = f"Approve {occurrences} reservations?"
+        effect += " for each of them, and for those of the series to come,"
+    dialog = confirm_dialog(title, f"Books {effect} as asked for.", "Approve", "Not yet")
     return [
         button("Approve", APPROVE_ACTION, value, style="primary", confirm=dialog),
         button("Decline…", DECLINE_ACTION, value),
@@ -105,10 +106,8 @@ def _buttons(value: str, reservation_id: int, gpu_count: int) -> list[Block]:
 
 def asked_card(notice: ApprovalAsked) -> Card:
     """Return the message that asks for approval, with buttons where it is decided there."""
-    number, gpus = f"R{notice.reservation_id}", count_text(notice.gpu_count, "GPU")
-    window = window_text(TimeWindow(notice.starts_at, notice.ends_at))
     holder, team = person(notice.holder_slack_id), safe(notice.team_name, 60)
-    head = f":raised_hand: {holder} ({team}) asks for approval of {number}: {gpus}, {window}."
+    head = f":raised_hand: {holder} ({team}) asks for approval of {_asked_for(notice)}."
     lines = [head, f"Why: {why_words(rules_from_texts(notice.rules), notice.team_name)}."]
     if notice.note.strip():
         lines.append(f"“{safe(notice.note, 300)}”")
@@ -119,8 +118,21 @@ def asked_card(notice: ApprovalAsked) -> Card:
     blocks = [section("\n".join(lines))]
     if notice.with_buttons:
         value = value_of(notice.approval_id, in_notice=True)
-        blocks.append(actions(_buttons(value, notice.reservation_id, notice.gpu_count)))
+        buttons = _buttons(value, notice.reservation_id, notice.gpu_count, notice.occurrences)
+        blocks.append(actions(buttons))
     return Card(clip(head, FALLBACK_CHARS), tuple(blocks))
+
+
+def _asked_for(notice: ApprovalAsked) -> str:
+    number, gpus = f"R{notice.reservation_id}", count_text(notice.gpu_count, "GPU")
+    window = window_text(TimeWindow(notice.starts_at, notice.ends_at))
+    if notice.occurrences == 1:
+        return f"{number}: {gpus}, {window}"
+    last = f", until {slack_date(notice.last_ends_at)}" if notice.last_ends_at else ""
+    return (
+        f"a series: {notice.occurrences} reservations of {gpus} each,"
+        f" {notice.gpu_hours:g} GPU-hours in all{last}; the first is {number}, {window}"
+    )
 
 
 def decided_card(notice: ApprovalDecided, reserve: Block) -> Card:
@@ -131,6 +143,8 @@ def decided_card(notice: ApprovalDecided, reserve: Block) -> Card:
     number = f"R{notice.reservation_id}"
     window = window_text(TimeWindow(notice.starts_at, notice.ends_at))
     what = f"{count_text(notice.gpu_count, 'GPU')}, {window}"
+    if notice.occurrences > 1:
+        what += f", and {notice.occurrences - 1} more of the series"
     holder = person(notice.holder_slack_id)
     if notice.state == OfferState.ACCEPTED:
         by = person(notice.by_slack_id)
@@ -149,6 +163,8 @@ def outcome_card(view: ReservationView) -> Card:
     """Return what the one who has decided is told."""
     number, holder = f"R{view.reservation_id}", person(view.holder_slack_id)
     approval = view.approval
+    if approval is not None and approval.occurrences > 1:
+        number += f", with {approval.occurrences - 1} more of its series,"
     if approval is not None and approval.state is OfferState.DECLINED:
         text = f":x: *{number} is declined.* {holder} is told why; the GPUs are free again."
         return Card(text, (section(text),))

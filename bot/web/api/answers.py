@@ -189,6 +189,7 @@ class ApprovalAnswer(BaseModel):
     expires_at: datetime
     decided_by_slack_id: str | None
     reason: str
+    occurrences: int
 
     @classmethod
     def of(cls, view: ApprovalView) -> ApprovalAnswer:
@@ -200,6 +201,7 @@ class ApprovalAnswer(BaseModel):
             expires_at=view.expires_at,
             decided_by_slack_id=view.decided_by_slack_id,
             reason=view.reason,
+            occurrences=view.occurrences,
         )
 
 
