@@ -75,6 +75,7 @@ def test_nvml_values_arrive_in_their_units(nvml: StandInProbe) -> None:
         uuid="GPU-aaaa",
         temperature_c=41,
         memory_used_mib=512,
+        memory_total_mib=40960,
         utilisation_percent=7,
         power_w=60.5,
         process_pids=(),
@@ -83,6 +84,32 @@ def test_nvml_values_arrive_in_their_units(nvml: StandInProbe) -> None:
     assert nvml.inventory()[0] == GpuInventory(
         uuid="GPU-aaaa", model="Stand-in A100", memory_mib=40960, index=0
     )
+
+
+def test_what_only_some_devices_can_tell(nvml: StandInProbe) -> None:
+    nvml.set(
+        _0_power_limit_mw="400000",
+        _0_ecc_corrected="3",
+        _0_ecc_uncorrected="0",
+        _0_throttle=str(0x1 | 0x8 | 0x40),
+        _0_pids="11 12:300",
+    )
+    told, silent = nvml.read()
+    assert (told.power_limit_w, told.ecc_corrected, told.ecc_uncorrected) == (400, 3, 0)
+    assert told.throttle_reasons == ("hw_slowdown", "hw_thermal_slowdown"), "idleness is no trouble"
+    assert [(one.pid, one.memory_used_mib) for one in told.processes] == [(11, None), (12, 300)]
+    assert (silent.power_limit_w, silent.ecc_corrected, silent.ecc_uncorrected) == (None,) * 3
+    assert silent.throttle_reasons == ()
+
+
+def test_a_critical_error_is_remembered(nvml: StandInProbe) -> None:
+    assert [one.xid for one in nvml.read()] == [None, None]
+    nvml.set(_1_xid="79")
+    assert [one.xid for one in nvml.read()] == [None, 79]
+    nvml.close()
+    assert [one.xid for one in nvml.read()] == [None, 79]
+    nvml.set(_1_xid="48")
+    assert [one.xid for one in nvml.read()] == [None, 48]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,12 @@
  *     0 utilisation             7
  *     0 temperature             41
  *     0 power_mw                60500
- *     0 pids                    11 12
+ *     0 power_limit_mw          400000
+ *     0 ecc_corrected           3
+ *     0 ecc_uncorrected         0
+ *     0 throttle                72          the bits of nvmlClocksEventReasons
+ *     0 xid                     79          told once as an event, again when its number changes
+ *     0 pids                    11 12:300   with :MiB where the driver knows the memory used
  *
  * A value "error N" makes the call return N; a missing one returns 3, not supported.
  */
@@ -144,6 +149,59 @@ int nvmlDeviceGetPowerUsage(void *device, unsigned int *out) {
     return code;
 }
 
+int nvmlDeviceGetEnforcedPowerLimit(void *device, unsigned int *out) {
+    unsigned long long value = 0;
+    int code = number(device, "power_limit_mw", &value);
+    if (code == OK) *out = (unsigned int)value;
+    return code;
+}
+
+int nvmlDeviceGetTotalEccErrors(void *device, int kind, int counter, unsigned long long *out) {
+    (void)counter;
+    return number(device, kind == 0 ? "ecc_corrected" : "ecc_uncorrected", out);
+}
+
+int nvmlDeviceGetCurrentClocksEventReasons(void *device, unsigned long long *out) {
+    return number(device, "throttle", out);
+}
+
+typedef struct {
+    void *device;
+    unsigned long long type, data;
+    unsigned int gpu_instance, compute_instance;
+} event_t;
+
+#define MOST_DEVICES 16
+static void *watched[MOST_DEVICES];
+static unsigned long long told[MOST_DEVICES];
+
+int nvmlEventSetCreate(void **set) { *set = watched; return OK; }
+int nvmlEventSetFree(void *set) { (void)set; memset(watched, 0, sizeof watched); return OK; }
+
+int nvmlDeviceRegisterEvents(void *device, unsigned long long types, void *set) {
+    size_t index = (size_t)device - 1;
+    (void)types; (void)set;
+    if (index >= MOST_DEVICES) return NOT_FOUND;
+    watched[index] = device;
+    return OK;
+}
+
+int nvmlEventSetWait_v2(void *set, event_t *out, unsigned int timeout_ms) {
+    (void)set; (void)timeout_ms;
+    for (int index = 0; index < MOST_DEVICES; index++) {
+        unsigned long long value = 0;
+        if (!watched[index] || number(watched[index], "xid", &value) != OK) continue;
+        if (!value || value == told[index]) continue;
+        told[index] = value;
+        memset(out, 0, sizeof *out);
+        out->device = watched[index];
+        out->type = 8;
+        out->data = value;
+        return OK;
+    }
+    return 10; /* a time-out */
+}
+
 static int processes(void *device, unsigned int *count, process_t *out) {
     char value[1024], *rest = value;
     unsigned int found = 0;
@@ -152,7 +210,10 @@ static int processes(void *device, unsigned int *count, process_t *out) {
     for (char *word; (word = strtok_r(rest, " ", &rest)); found++) {
         if (out && found < *count) {
             memset(&out[found], 0, sizeof out[found]);
-            out[found].pid = (unsigned int)strtoul(word, NULL, 10);
+            char *memory = NULL;
+            out[found].pid = (unsigned int)strtoul(word, &memory, 10);
+            out[found].used_memory =
+                *memory == ':' ? strtoull(memory + 1, NULL, 10) * MIB : ~0ULL;
         }
     }
     code = found > *count ? TOO_SMALL : OK;
