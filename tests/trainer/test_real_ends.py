@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.agent.trainer_contract import CheckpointSaved
+from bot.agent.trainer_contract import CheckpointSaved, TrainStarted
 from bot.protocol.messages import EndCause
 from tests.support.trainings import MODELS, MakeAttempt
 
@@ -49,6 +49,22 @@ def test_memory_that_runs_out_tells_which_batch_fits(attempt: MakeAttempt) -> No
     assert f"batch={ended.batch_that_fits}" in ended.detail
     assert "MiB per image" in ended.detail
     assert ended.epochs_done == 1
+
+
+def test_a_batch_that_was_reduced_stays_reduced_when_the_run_is_resumed(
+    attempt: MakeAttempt, tmp_path: Path
+) -> None:
+    too_large = "if number == 1: raise RuntimeError('CUDA out of memory.')"
+    stop = "if trainer.epoch == 2: os.kill(os.getpid(), signal.SIGTERM)"
+    first = attempt("first", run_dir=str(tmp_path / "first-run"), epochs=3)
+    ended = first.run(fault=f"{too_large}\n    {stop}")
+    assert (ended.cause, ended.epochs_done) == (EndCause.STOPPED, 2)
+    assert "reduced from 8 to 4 images" in first.warnings()
+    saved = [event for event in first.events() if isinstance(event, CheckpointSaved)][-1]
+    again = attempt("again", run_dir=str(tmp_path / "run"), epochs=3, resume_from=saved.path)
+    assert again.run().cause is EndCause.SUCCEEDED, again.log()
+    started = next(event for event in again.events() if isinstance(event, TrainStarted))
+    assert started.batches_per_epoch == 8, "of 4 images each"
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ class ExactCourse(OnCpuTogether):
     """
 
     def __init__(self, overrides: dict[str, Any], callbacks: dict[str, Any]) -> None:
+        self.asked_batch = 0
         self.last_step = -1
         self._batches_begun = 0
         self._asking = False

@@ -53,6 +53,7 @@ def write_exact(source: Path, target: Path, trainer: Any) -> None:
         "version": VERSION,
         "epoch": int(content["epoch"]),
         "model": model.state_dict(),
+        "asked_batch": trainer.asked_batch,
         "division": _division(trainer),
         "gradients": _gradients(model),
         "last_step": trainer.last_step,
@@ -66,6 +67,15 @@ def write_exact(source: Path, target: Path, trainer: Any) -> None:
     except (OSError, RuntimeError) as error:  # torch wraps what the file says
         partial.unlink(missing_ok=True)
         raise _as_os_error(error) from error
+
+
+def batch_to_go_on_with(content: Mapping[str, Any], asked: int) -> int:
+    """Return the batch of a resumed training: the one it had come to, unless another is asked for.
+
+    A batch that was reduced because memory ran out would only run out again.
+    """
+    had_asked = content.get(KEY, {}).get("asked_batch")
+    return int(content["train_args"]["batch"]) if had_asked == asked else asked
 
 
 def restore_exact(content: Mapping[str, Any], trainer: Any) -> bool:

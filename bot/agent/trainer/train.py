@@ -21,8 +21,8 @@ from bot.agent.trainer.checkpoints import (
     inspect_checkpoint,
 )
 from bot.agent.trainer.ends import End, ModelProblemError, classify
-from bot.agent.trainer.events import EventSink
-from bot.agent.trainer.exact_state import read_checkpoint, restore_files
+from bot.agent.trainer.events import MAX_DETAIL_CHARS, EventSink, shortened
+from bot.agent.trainer.exact_state import batch_to_go_on_with, read_checkpoint, restore_files
 from bot.agent.trainer.results import drop_rows_after, existing_artifacts
 from bot.agent.trainer.stop import StoppedError, StopRequest
 from bot.agent.trainer_contract import Ended, TrainerJob
@@ -118,9 +118,12 @@ class _Attempt:
         _import_torch(self._job.threads)
         stop.raise_if_requested()
         checkpoint, reporter = self._prepare()
-        trainer = _make_trainer(
-            reporter, arguments_of(self._job, checkpoint.path if checkpoint else None)
-        )
+        arguments = arguments_of(self._job, checkpoint.path if checkpoint else None)
+        if checkpoint is not None:
+            content = read_checkpoint(checkpoint.path)
+            arguments["batch"] = batch_to_go_on_with(content, self._job.spec.batch)
+        trainer = _make_trainer(reporter, arguments)
+        trainer.asked_batch = self._job.spec.batch
         try:
             trainer.train()
         except StoppedError:
@@ -132,13 +135,15 @@ class _Attempt:
     def ended(self, end: End) -> Ended:
         """Return the last event for ``end``."""
         reporter = self._reporter
-        fit = None
+        fit, detail = None, end.detail
         if end.cause is EndCause.OUT_OF_MEMORY and reporter is not None:
             fit = reporter.fit(self._job.spec.batch)
+            room = MAX_DETAIL_CHARS - len(fit.sentence) - 1
+            detail = f"{shortened(end.detail, room)} {fit.sentence}"
         return Ended(
             at=self._telling.clock.now(),
             cause=end.cause,
-            detail=f"{end.detail} {fit.sentence}" if fit else end.detail,
+            detail=detail,
             batch_that_fits=fit.batch if fit else None,
             epochs_done=reporter.epochs_done if reporter else 0,
             metrics=reporter.metrics if reporter else {},

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bot
 from bot.domain.errors import InvalidRunSpec
-from bot.domain.run_arguments import EXTRA_ARGUMENTS, REFUSED_ARGUMENTS, Range
+from bot.domain.run_arguments import EXTRA_ARGUMENTS, REFUSED_ARGUMENTS, Range, wanted
 from bot.domain.run_spec import (
     LARGEST_BATCH,
     LARGEST_EPOCHS,
@@ -199,6 +202,13 @@ def test_the_task_of_the_default_model_is_not_that_of_another() -> None:
     assert check_training_spec({}, own).task == "pose"
     assert check_training_spec({"model": "other.pt"}, own).task == "detect"
     assert check_training_spec({}, TrainingSpec("yolo11n-seg", "d.yaml")).task == "segment"
+
+
+def test_the_page_on_trainings_lists_every_argument_with_its_bounds() -> None:
+    page = (Path(bot.__file__).parents[1] / "docs" / "trainings.md").read_text(encoding="utf-8")
+    rows = [f"| `{name}` | {wanted(allowed)} |" for name, allowed in EXTRA_ARGUMENTS.items()]
+    rows += [f"| `{name}` | {why} |" for name, why in REFUSED_ARGUMENTS.items()]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_extra_arguments_are_added_to_the_default_ones() -> None:
