@@ -12,9 +12,12 @@ from sqlalchemy import or_, select
 
 from bot.domain.notices import SwapDecided, TransferDecided
 from bot.domain.offers import OfferState
+from bot.domain.states import ReservationState
 from bot.services import audit, outbox
 from bot.services.audit import Actor
+from bot.services.due import TimerKind
 from bot.services.transaction import Tx
+from bot.store import timers, usage_checks
 from bot.store.offer_tables import SwapRow, TransferRow
 from bot.store.tables import ReservationRow
 
@@ -62,6 +65,22 @@ def withdraw_all(tx: Tx, row: ReservationRow, actor: Actor, reason: str) -> None
             # Kept with the reservation that is locked: a message refers to its row, and who has
             # locked the other one may wait for this swap.
             outbox.tell_member(tx, one.member.slack_user_id, row, told_swap(swap, one, reason))
+    _withdraw_usage_check(tx, row, actor, reason)
+
+
+def _withdraw_usage_check(tx: Tx, row: ReservationRow, actor: Actor, reason: str) -> None:
+    """Ask no more whether the GPUs are needed; a new holder is asked anew, and only later."""
+    check = usage_checks.open_check(tx.session, row.id)
+    if check is None:
+        return
+    check.state, check.decided_at = OfferState.WITHDRAWN, tx.now
+    tx.session.flush()
+    timers.disarm(tx.session, row.id, (TimerKind.USAGE_CHECK_EXPIRES,), tx.now)
+    if row.state == ReservationState.ACTIVE:
+        timers.arm(tx.session, TimerKind.USAGE_LOOKS, row.id, tx.now + tx.policy.idle_after)
+    audit.record(
+        tx, actor, "usage.withdrawn", ("reservation", row.id), reason=reason, check=check.id
+    )
 
 
 def close_transfer(

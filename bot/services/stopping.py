@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from bot.domain.states import ReservationState, RunState, move_reservation, move_run
 from bot.protocol.messages import AttemptState, StopReason
-from bot.services import audit, due, open_offers, run_ends, run_links
+from bot.services import audit, due, holding, open_offers, run_ends, run_links
 from bot.services.transaction import Tx
 from bot.store.tables import AttemptRow, HostRow, ReservationRow, RunRow
 
@@ -24,6 +24,7 @@ def release(tx: Tx, row: ReservationRow, why: StopReason) -> None:
         if ReservationState(row.state) is not ReservationState.RELEASING:
             row.state = move_reservation(ReservationState(row.state), ReservationState.RELEASING)
             row.version += 1
+            open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it is being released")
         ask_to_stop(tx, row, why)
     else:
         finish(tx, row)
@@ -60,10 +61,23 @@ def finish(tx: Tx, row: ReservationRow) -> None:
             claim.live = claim.live and claim.starts_at < tx.now
     if row.run is not None:
         run_ends.end_unstarted(tx, row.run, cancelled=False)
+    _drop_what_follows(tx, row)
     run_links.let_go(tx, row, row.end_reason or "it is over")
     open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it is over")
     due.disarm_reservation(tx, row)
     due.arm_serve_waiting(tx)
+
+
+def _drop_what_follows(tx: Tx, row: ReservationRow) -> None:
+    """Give up where a run was to go on that has ended while it waited."""
+    target = run_links.lock_planned(tx, row)
+    if target is None:
+        return
+    target.end_reason = f"the training of R{row.id} is over"
+    if ReservationState(target.state).is_ahead:
+        holding.give_up(tx, target)
+    else:
+        finish(tx, target)
 
 
 def bump_revision(tx: Tx, host_id: int) -> None:

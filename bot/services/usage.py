@@ -262,10 +262,13 @@ def _lock(tx: Tx, member: Member, check_id: int) -> tuple[UsageCheckRow, Reserva
 
 
 def _require_open(check: UsageCheckRow, row: ReservationRow) -> None:
-    if check.state != OfferState.OPEN:
+    if check.state not in (OfferState.OPEN, OfferState.WITHDRAWN):
         raise OfferOver(OFFER, check.state)
+    # It is withdrawn when the reservation is over, and that is what people want to hear then.
     if ReservationState(row.state) is not ReservationState.ACTIVE:
         raise ReservationOver(row.id, row.state)
+    if check.state != OfferState.OPEN:
+        raise OfferOver(OFFER, check.state)
 
 
 def _close(

@@ -12,7 +12,7 @@ from bot.domain.offers import OfferState
 from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationState
 from bot.protocol.messages import AttemptObservation, AttemptState, GpuReading, Report
-from bot.services import booking, hosts, queries, upkeep, usage
+from bot.services import booking, hosts, queries, transfers, upkeep, usage
 from bot.services.transaction import UseCases
 from bot.store.offer_tables import UsageCheckRow
 from bot.store.tables import AttemptRow, OutboxRow
@@ -223,6 +223,29 @@ def test_an_answer_after_the_reservation_was_given_back_changes_nothing(bench: B
     bench.berth.run(booking.cancel, alice, number, "done")
     with pytest.raises(ReservationOver):
         bench.berth.run(usage.keep, alice, check.id)
+
+
+def test_a_question_is_withdrawn_with_the_reservation(bench: Bench) -> None:
+    number = bench.book()
+    bench.go_on(16)
+    bench.berth.run(booking.cancel, a_member(bench.berth), number, "done")
+    (check,) = bench.checks()
+    assert check.state == OfferState.WITHDRAWN
+    bench.go_on(20)
+    assert bench.told() == ["usage_asked"]
+
+
+def test_who_takes_it_over_is_not_released_for_the_silence_of_another(bench: Bench) -> None:
+    number = bench.book()
+    bench.go_on(16)
+    alice, bob = a_member(bench.berth), a_member(bench.berth, "U0BOB")
+    offered = bench.berth.run(transfers.offer, alice, number, bob)
+    bench.berth.run(transfers.accept, bob, offered.transfer_id)
+    assert bench.checks()[0].state == OfferState.WITHDRAWN
+    bench.go_on(20)
+    assert bench.state(number) is ReservationState.ACTIVE
+    bench.go_on(30)  # but nobody keeps idle GPUs for ever by handing them on
+    assert "usage_asked" in bench.told("dm:U0BOB")
 
 
 def test_a_silent_host_is_no_evidence(bench: Bench) -> None:
