@@ -18,6 +18,7 @@ from bot.slack.blocks import (
     train_modal,
     waiting,
 )
+from bot.slack.blocks.admin import DRAIN_ACTION, UNDRAIN_ACTION
 from bot.slack.blocks.approval import APPROVE_ACTION, DECLINE_ACTION, DECLINE_CALLBACK
 from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
@@ -35,7 +36,6 @@ from bot.slack.blocks.understood import CHANGE_ACTION as CHANGE_REQUEST_ACTION
 from bot.slack.blocks.understood import CONFIRM_ACTION as CONFIRM_REQUEST_ACTION
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.slack.blocks.web_link import OPEN_ACTION as OPEN_PAGES_ACTION
-from bot.slack.blocks import process_words
 from bot.slack.desk import Desk
 from bot.slack.inbound import (
     answer_offer,
@@ -47,7 +47,7 @@ from bot.slack.inbound import (
     template_command,
     train_command,
 )
-from bot.slack.inbound import click_process
+from bot.slack.inbound.admin_hosts import click_drain, click_undrain
 from bot.slack.inbound.ask_swap import ask_swap
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
@@ -128,6 +128,8 @@ ACTIONS: Mapping[str, Work] = {
     forecast_words.FIT_ACTION: click_forecast.fit_to_slot,
     forecast_words.SHORTEN_ACTION: click_forecast.give_back_the_rest,
     OPEN_PAGES_ACTION: click_link,
+    DRAIN_ACTION: click_drain,
+    UNDRAIN_ACTION: click_undrain,
 }
 SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
 EVENTS: Mapping[str, Work] = {EVENT: home_opened}

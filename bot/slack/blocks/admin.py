@@ -11,7 +11,9 @@ from bot.domain.teams import HostView, SyncOutcome, TeamView, colour_name
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.text import (
     Block,
+    button,
     clip,
+    confirm_dialog,
     context,
     count_text,
     header,
@@ -21,7 +23,13 @@ from bot.slack.blocks.text import (
     slack_date,
 )
 
+DRAIN_ACTION = "host.drain"
+"""The ``action_id`` of the Drain button of a host; its value is the host's name."""
+
+UNDRAIN_ACTION = "host.undrain"
+
 MOST_TEAMS, MOST_HOSTS = 40, 40
+_NAME_CHARS = 200
 MEMBERS_SHOWN = 25
 MESSAGE_CHARS = 10_000
 _ROLE_ORDER = (Role.ADMIN, Role.LEAD, Role.MEMBER, Role.VIEWER)
@@ -66,14 +74,24 @@ def role_card(member: Member) -> Card:
     return Card(text, (section(text),))
 
 
-def hosts_card(hosts: Sequence[HostView], tz: tzinfo) -> Card:
-    """Return every host: whether it answers, what it has, which agent it runs."""
+def hosts_card(
+    hosts: Sequence[HostView], tz: tzinfo, *, with_buttons: bool = False, notice: str = ""
+) -> Card:
+    """Return every host: whether it answers, what it has, which agent it runs.
+
+    Args:
+        hosts: all of them.
+        tz: the reader's zone.
+        with_buttons: whether the reader may drain them.
+        notice: mrkdwn on top, about what was just done.
+    """
     if not hosts:
         text = "No host has reported yet. Start `berth agent` on a GPU host."
         return Card(text, (section(text),))
     silent = sum(not host.online for host in hosts)
     text = f"{count_text(len(hosts), 'host')}, {silent} not answering."
-    return Card(text, (header("Hosts"), *_host_blocks(hosts, tz)))
+    done = (section(notice),) if notice else ()
+    return Card(notice or text, (*done, header("Hosts"), *_host_blocks(hosts, tz, with_buttons)))
 
 
 def _team_blocks(teams: Sequence[TeamView]) -> Iterator[Block]:
@@ -118,12 +136,25 @@ def _channel(channel_id: str) -> str:
     return f"<#{safe(channel_id, 40)}>"
 
 
-def _host_blocks(hosts: Sequence[HostView], tz: tzinfo) -> Iterator[Block]:
+def _host_blocks(hosts: Sequence[HostView], tz: tzinfo, with_buttons: bool) -> Iterator[Block]:
     for number, host in enumerate(hosts):
         if number >= MOST_HOSTS:
             yield context(f"and {count_text(len(hosts) - number, 'more host')}")
             return
-        yield section(_host_text(host, tz))
+        click = _drain_button(host) if with_buttons and len(host.name) <= _NAME_CHARS else None
+        yield section(_host_text(host, tz), accessory=click)
+
+
+def _drain_button(host: HostView) -> Block:
+    if host.drained_at is not None:
+        return button("Undrain", UNDRAIN_ACTION, host.name)
+    dialog = confirm_dialog(
+        "Drain this host?",
+        f"Nothing new is booked or started on {host.name}. What is booked there stays.",
+        "Drain",
+        "Leave it",
+    )
+    return button("Drain", DRAIN_ACTION, host.name, confirm=dialog)
 
 
 def _host_text(host: HostView, tz: tzinfo) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.services import teams
 from bot.services.transaction import UseCases
+from bot.slack.blocks.admin import DRAIN_ACTION, UNDRAIN_ACTION
 from bot.slack.team_sync import TeamSync
 from tests.slack.inbound.office import Office, text_of
 from tests.support.clock import SetClock
@@ -75,6 +78,25 @@ async def test_hosts_are_listed(office: Office) -> None:
     shown = text_of(await office.say("/gpu hosts", user="U0BOB"))
     assert "*host1* · :large_green_circle: answers" in shown
     assert "4 GPUs (A100) · agent test" in shown
+
+
+async def test_an_admin_drains_a_host_in_the_list_and_takes_it_back(office: Office) -> None:
+    listed = await office.say("/gpu hosts")
+
+    def shows(says: str, user: str = "U0ALICE") -> bool:
+        return any(says in text_of(one) for one in office.ephemerals(user))
+
+    await office.click(listed, DRAIN_ACTION, "host1")
+    assert await office.eventually(lambda: shows("host1 is drained"))
+    assert shows("drained since")
+    await office.click(listed, UNDRAIN_ACTION, "host1")
+    assert await office.eventually(lambda: shows("host1 can be booked again"))
+    assert not shows("drained since"), "the list stands once, as it is now"
+
+
+async def test_who_is_no_admin_finds_no_button_to_drain(office: Office) -> None:
+    listed = await office.say("/gpu hosts", user="U0BOB")
+    assert DRAIN_ACTION not in json.dumps(listed)
 
 
 async def test_groups_are_brought_in_once_a_day(office: Office, clock: SetClock) -> None:
