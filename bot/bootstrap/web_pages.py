@@ -27,17 +27,19 @@ def pages_options(
     settings: ServeSettings, client: AsyncWebClient, directory: Directory, sentence_of: SentenceOf
 ) -> PagesOptions:
     """Return what the pages need, as the settings describe it."""
+    workspace = _Workspace(client)
     return PagesOptions(
         public_url=public_url(settings),
         session_s=int(Policy().web_session.total_seconds()),
-        slack=_slack_sign_in(settings, client),
+        slack=_slack_sign_in(settings, workspace),
+        permalink=workspace.permalink,
         member_of=directory.member,
         standing_of=Standing(directory),
         sentence_of=sentence_of,
     )
 
 
-def _slack_sign_in(settings: ServeSettings, client: AsyncWebClient) -> SlackSignIn | None:
+def _slack_sign_in(settings: ServeSettings, workspace: _Workspace) -> SlackSignIn | None:
     if settings.slack_client_id is None or settings.slack_client_secret is None:
         return None
     api_url = settings.slack_api_url
@@ -46,26 +48,41 @@ def _slack_sign_in(settings: ServeSettings, client: AsyncWebClient) -> SlackSign
         client_secret=settings.slack_client_secret.get_secret_value(),
         slack_url=api_url.rstrip("/").removesuffix("/api") if api_url else SLACK_URL,
         redirect_url=f"{public_url(settings)}{SIGNED_IN_PATH}",
-        workspace_id=_Workspace(client),
+        workspace_id=workspace.team_id,
     )
 
 
 class _Workspace:
-    """Asks Slack once which workspace the bot's token belongs to."""
+    """Asks Slack once which workspace the bot's token belongs to, and where it is."""
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
-        self._team_id = ""
+        self._told: dict[str, str] = {}
 
-    async def __call__(self) -> str:
+    async def team_id(self) -> str:
         """Return the workspace's id.
 
         Raises:
             Unavailable: Slack does not answer.
         """
-        if not self._team_id:
+        return (await self._tell())["team_id"]
+
+    async def permalink(self, channel_id: str, ts: str) -> str:
+        """Return the address of a message; empty while Slack does not answer.
+
+        https://docs.slack.dev/reference/methods/chat.getPermalink describes the form.
+        """
+        try:
+            url = (await self._tell())["url"]
+        except Unavailable:
+            return ""
+        return f"{url}archives/{channel_id}/p{ts.replace('.', '')}"
+
+    async def _tell(self) -> dict[str, str]:
+        if not self._told:
             try:
-                self._team_id = str((await self._client.auth_test())["team_id"])
+                answer = await self._client.auth_test()
             except (SlackApiError, OSError, TimeoutError) as error:
                 raise Unavailable from error
-        return self._team_id
+            self._told = {name: str(answer[name]) for name in ("team_id", "url")}
+        return self._told

@@ -127,6 +127,7 @@ class SlackStandIn:
             [
                 web.get("/", static_files.page),
                 web.get("/console/static/{file}", static_files.static),
+                web.get("/archives/{channel}/{message}", static_files.archived),
                 *console.routes(),
                 *control.routes(),
                 *OpenIdApi(self.state).routes(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -28,6 +29,11 @@ SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 async def page(_request: web.Request) -> web.StreamResponse:
     """Serve the console."""
     return _console_file("index.html")
+
+
+async def archived(request: web.Request) -> web.StreamResponse:
+    """Lead from the address of a message to its channel in the console."""
+    raise web.HTTPFound(f"/#channel={quote(request.match_info['channel'])}")
 
 
 async def static(request: web.Request) -> web.StreamResponse:

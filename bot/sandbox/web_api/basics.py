@@ -14,9 +14,9 @@ def _api_test(_state: StandInState, args: Arguments) -> Json:
     return {"args": args.raw}
 
 
-def _auth_test(_state: StandInState, _args: Arguments) -> Json:
+def _auth_test(state: StandInState, _args: Arguments) -> Json:
     return {
-        "url": "https://berth.slack.com/",
+        "url": f"{state.base_url}/",
         "team": "Berth",
         "user": "berth",
         "team_id": TEAM_ID,

@@ -162,7 +162,7 @@ def _delete(state: StandInState, args: Arguments) -> Json:
 def _permalink(state: StandInState, args: Arguments) -> Json:
     channel = state.workspace.channel(args.required("channel"))
     message = state.messages.get(channel.id, args.required("message_ts"))
-    link = f"https://berth.slack.com/archives/{channel.id}/p{message['ts'].replace('.', '')}"
+    link = f"{state.base_url}/archives/{channel.id}/p{message['ts'].replace('.', '')}"
     parent = message.get("thread_ts")
     if parent and parent != message["ts"]:
         link += f"?thread_ts={parent}&cid={channel.id}"

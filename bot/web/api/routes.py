@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import bot
 from bot.ports.use_cases import UseCaseRunner
-from bot.web.api import answering, handovers, outages, people, plan, reservations, series, waiting
+from bot.web.api import answering, handovers, outages, people, plan, reservations, series, timeline, waiting
 from bot.web.api.door import PREFIX, REFUSALS, Door
 from bot.web.api.refusals import SentenceOf, answer_refusals
 from bot.web.api.size_limit import SizeLimit
@@ -37,6 +37,7 @@ AREAS: tuple[Area, ...] = (
     outages.hardware_routes,
     people.people_routes,
     people.team_routes,
+    timeline.timeline_routes,
 )
 """Every area of the API; a route that stands in none does not exist."""
 

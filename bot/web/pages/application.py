@@ -16,13 +16,17 @@ from bot.ports.use_cases import UseCaseRunner
 from bot.web.api.refusals import SentenceOf
 from bot.web.open_id import SlackSignIn
 from bot.web.pages.frame import Frame
-from bot.web.pages.page import Content, Page, Visit, may_see
+from bot.web.pages.page import Content, Page, Permalink, Visit, may_see
 from bot.web.sign_in import StandingOf, member_of_browser, require_standing
 from bot.web.statuses import status_of
 
 STATIC = Path(__file__).parent.parent / "static"
 MemberOf = Callable[[str], Awaitable[Member]]
 """Finds the member behind a Slack user id; a newcomer becomes one."""
+
+
+async def _nowhere(_channel_id: str, _ts: str) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class PagesOptions:
         member_of: who stands behind a Slack user id.
         standing_of: whether an account may still act.
         sentence_of: the words for an error.
+        permalink: the address of a message in Slack.
     """
 
     public_url: str = ""
@@ -45,6 +50,7 @@ class PagesOptions:
     member_of: MemberOf | None = None
     standing_of: StandingOf | None = None
     sentence_of: SentenceOf = field(default=str)
+    permalink: Permalink = field(default=_nowhere)
 
     @property
     def secure(self) -> bool:
@@ -92,7 +98,7 @@ def _behind_sign_in(desk: Desk, page: Page) -> Callable[[Request], Awaitable[Res
             if not may_see(member, page):
                 content = Content("not_for_you.html", {"needed": page.min_role.value})
                 return desk.frame.draw(request, content, page=page, member=member, status=403)
-            shown = await page.shows(Visit(member, desk.run, request))
+            shown = await page.shows(Visit(member, desk.run, request, desk.options.permalink))
         except BerthError as error:
             return desk.problem(request, error, member)
         if isinstance(shown, Response):

@@ -71,7 +71,7 @@ class Frame:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(length=duration_words, machine=machine_time)
+        self._templates.filters.update(length_words=duration_words, machine=machine_time)
 
     def draw(
         self,
@@ -98,6 +98,7 @@ class Frame:
             "csrf": csrf_value(secret) if member is not None else "",
             "zone": str(zone),
             "when": lambda instant: time_words(instant, zone),
+            "day": lambda instant: instant.astimezone(zone).date().isoformat(),
             **content.values,
         }
         text = self._templates.get_template(content.template).render(values)

@@ -14,18 +14,22 @@ from fastapi import Request, Response
 from bot.domain.people import Member, Role
 from bot.ports.use_cases import UseCaseRunner
 
+Permalink = Callable[[str, str], Awaitable[str]]
+"""The address of a message in Slack, of its channel and timestamp; empty where it is unknown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A request for a page by somebody who is signed in.
 
     ``request.path_params`` and ``request.query_params`` hold what stands in the address;
-    ``run`` calls the services.
+    ``run`` calls the services, ``permalink`` leads to a message in Slack.
     """
 
     member: Member
     run: UseCaseRunner
     request: Request
+    permalink: Permalink
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.web.pages import overview
+from bot.web.pages import overview, reservation_page, timeline_page
 from bot.web.pages.page import Page
 
-PAGES: tuple[Page, ...] = (overview.PAGE,)
+PAGES: tuple[Page, ...] = (overview.PAGE, timeline_page.PAGE, reservation_page.PAGE)
