@@ -120,6 +120,18 @@ class MinutesDecided(Notice):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MinutesOff(Notice):
+    """The minutes of the reader's reservation are not needed any more."""
+
+    kind: ClassVar[str] = "minutes_off"
+    ask_id: int
+    from_slack_id: str
+    from_reservation_id: int
+    minutes: int
+    reason: str = ""
+
+
 FORECAST_NOTICES: tuple[type[Notice], ...] = (
     RunLate,
     RunInTime,
@@ -127,4 +139,5 @@ FORECAST_NOTICES: tuple[type[Notice], ...] = (
     RunFinishesEarly,
     MinutesAsked,
     MinutesDecided,
+    MinutesOff,
 )

@@ -19,7 +19,7 @@ from bot.domain.errors import (
     ReservationOver,
     UnknownOffer,
 )
-from bot.domain.forecast_notices import MinutesAsked, MinutesDecided
+from bot.domain.forecast_notices import MinutesAsked
 from bot.domain.offers import OfferState
 from bot.domain.people import Member
 from bot.domain.states import ReservationState, RunState
@@ -28,6 +28,7 @@ from bot.services import audit, limits, outbox, run_links
 from bot.services.access import lock_to_change
 from bot.services.changing import set_window
 from bot.services.due import TimerKind
+from bot.services.open_minutes import close, decided
 from bot.services.people import member_of
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import run_progress, spec_from_json
@@ -128,12 +129,12 @@ def give(tx: Tx, member: Member, ask_id: int) -> MinutesView:
     new_end = _require_room(tx, row, other, asked.minutes)
     whole = TimeWindow(row.starts_at, new_end)
     limits.check_extension(tx, _member_of(asked), row, whole)
-    _close(tx, asked, OfferState.ACCEPTED, audit.by_member(member))
+    close(tx, asked, OfferState.ACCEPTED, audit.by_member(member))
     # The next one makes room first: the database refuses two claims for even a moment.
     moved = _moved(tx, other, new_end)
     set_window(tx, member, other, moved, "moved", None)
     set_window(tx, member, row, whole, "extended", None)
-    outbox.tell_holder(tx, row, _decided(asked))
+    outbox.tell_holder(tx, row, decided(asked))
     return view_of(asked)
 
 
@@ -150,8 +151,8 @@ def keep(tx: Tx, member: Member, ask_id: int, reason: str = "") -> MinutesView:
     if asked.state == OfferState.DECLINED:
         return view_of(asked)
     _require_open(tx, asked)
-    _close(tx, asked, OfferState.DECLINED, audit.by_member(member), reason)
-    outbox.tell_holder(tx, row, _decided(asked, reason))
+    close(tx, asked, OfferState.DECLINED, audit.by_member(member), reason)
+    outbox.tell_holder(tx, row, decided(asked, reason))
     return view_of(asked)
 
 
@@ -160,9 +161,9 @@ def expire(tx: Tx, ask_id: int) -> None:
     asked, row, _ = _lock(tx, ask_id)
     if asked.state != OfferState.OPEN or tx.now < asked.expires_at:
         return
-    _close(tx, asked, OfferState.EXPIRED, audit.CLOCKWORK)
+    close(tx, asked, OfferState.EXPIRED, audit.CLOCKWORK)
     if not ReservationState(row.state).is_over:
-        outbox.tell_holder(tx, row, _decided(asked))
+        outbox.tell_holder(tx, row, decided(asked))
 
 
 @reads_only
@@ -325,33 +326,3 @@ def _require_open(tx: Tx, asked: MinutesAskRow) -> None:
 
 def _member_of(asked: MinutesAskRow) -> Member:
     return member_of(asked.asked_by)
-
-
-def _close(
-    tx: Tx, asked: MinutesAskRow, state: OfferState, actor: audit.Actor, reason: str = ""
-) -> None:
-    asked.state, asked.decided_at = state, tx.now
-    for number in (asked.reservation_id, asked.next_reservation_id):
-        audit.record(
-            tx,
-            actor,
-            f"minutes.{state}",
-            ("reservation", number),
-            reason=reason,
-            ask=asked.id,
-            minutes=asked.minutes,
-        )
-    tx.session.flush()
-
-
-def _decided(asked: MinutesAskRow, reason: str = "") -> MinutesDecided:
-    return MinutesDecided(
-        asked.reservation_id,
-        asked.id,
-        asked.next_reservation.member.slack_user_id,
-        asked.state,
-        asked.minutes,
-        asked.reservation.ends_at,
-        asked.next_reservation_id,
-        reason,
-    )

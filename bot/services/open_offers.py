@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 from bot.domain.notices import SwapDecided, TransferDecided
 from bot.domain.offers import OfferState
 from bot.domain.states import ReservationState
-from bot.services import audit, outbox
+from bot.services import audit, open_minutes, outbox
 from bot.services.audit import Actor
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx
@@ -65,6 +65,7 @@ def withdraw_all(tx: Tx, row: ReservationRow, actor: Actor, reason: str) -> None
             # Kept with the reservation that is locked: a message refers to its row, and who has
             # locked the other one may wait for this swap.
             outbox.tell_member(tx, one.member.slack_user_id, row, told_swap(swap, one, reason))
+    open_minutes.withdraw(tx, row, actor, reason)
     _withdraw_usage_check(tx, row, actor, reason)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from bot.domain.forecast_notices import (
     MinutesAsked,
     MinutesDecided,
+    MinutesOff,
     RunEarly,
     RunFinishesEarly,
     RunInTime,
@@ -278,6 +279,7 @@ def forecast_notices() -> tuple[Notice, ...]:
         MinutesAsked(13, 5, "U0ALICE", 12, 30, START, end, START + hour, end + hour, START),
         *(
             MinutesDecided(12, 5, "U0BOB", state, 30, end, 13, "<!channel> demo")
-            for state in ("accepted", "declined", "expired")
+            for state in ("accepted", "declined", "expired", "withdrawn")
         ),
+        MinutesOff(12, 5, "U0BOB", 13, 30, "it was cancelled"),
     )

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.errors import BerthError, CannotGiveMinutes, NotAllowed, NotBookedYet, OfferOver
-from bot.domain.forecast_notices import MinutesAsked, MinutesDecided
+from bot.domain.forecast_notices import MinutesAsked, MinutesDecided, MinutesOff
 from bot.domain.offers import OfferState
 from bot.domain.people import Member
 from bot.domain.requests import ReserveRequest
@@ -143,11 +143,29 @@ def test_a_request_is_void_when_the_world_has_moved(
     mine = running(berth, alice)
     theirs = next_one(berth, bob, mine)
     asked = ask(berth, alice, mine)
-    berth.run(booking.cancel, bob, theirs.reservation_id, "")
+    berth.run(changing.move, bob, theirs.reservation_id, theirs.window.start + 2 * HOUR)
     berth.run(changing.extend, alice, mine.reservation_id, mine.window.end + 2 * HOUR)
     with pytest.raises(CannotGiveMinutes) as changed:
         berth.run(minutes.give, bob, asked)
     assert changed.value.why == "changed"
+
+
+@pytest.mark.parametrize("who", ["late", "next"])
+def test_a_request_is_withdrawn_when_one_of_the_two_is_given_back(
+    berth: UseCases, alice: Member, bob: Member, who: str
+) -> None:
+    mine = running(berth, alice)
+    theirs = next_one(berth, bob, mine)
+    asked = ask(berth, alice, mine)
+    gone, member = (mine, alice) if who == "late" else (theirs, bob)
+    berth.run(booking.cancel, member, gone.reservation_id, "")
+    assert berth.run(minutes.look_up, asked).state is OfferState.WITHDRAWN
+    with pytest.raises(BerthError):
+        berth.run(minutes.give, bob, asked)
+    postman = Postman()
+    postman.deliver_all(berth)
+    told = [(to, type(notice)) for to, notice in postman.directs]
+    assert told[-1] == (("U0BOB", MinutesOff) if who == "late" else ("U0ALICE", MinutesDecided))
 
 
 @pytest.mark.parametrize("rival", ["cancel", "keep"])

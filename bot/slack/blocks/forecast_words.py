@@ -10,6 +10,7 @@ from typing import Any
 from bot.domain.forecast_notices import (
     MinutesAsked,
     MinutesDecided,
+    MinutesOff,
     RunEarly,
     RunFinishesEarly,
     RunInTime,
@@ -21,7 +22,7 @@ from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView, RunView
 from bot.services.minutes import MinutesView
 from bot.slack.blocks.card import Card
-from bot.slack.blocks.change_buttons import EXTEND_ACTION
+from bot.slack.blocks.change_buttons import EXTEND_ACTION, extend_button
 from bot.slack.blocks.text import (
     Block,
     Style,
@@ -272,6 +273,13 @@ def _decided(notice: MinutesDecided) -> Card:
             f":handshake: {who} gave you {minutes}: {number} now ends"
             f" {slack_date(notice.ends_at)}. A word of thanks does not hurt."
         )
+    if notice.state == OfferState.WITHDRAWN:
+        why = f": {safe(notice.reason, 300)}" if notice.reason.strip() else ""
+        return _message(
+            f":information_source: R{notice.next_reservation_id} of {who} is not in the way of"
+            f" {number} as it was{why}. Its GPUs may be free now.",
+            clicks=[extend_button(notice.reservation_id, notice.ends_at)],
+        )
     reason = f" “{safe(notice.reason, 300)}”" if notice.reason.strip() else ""
     dialog = confirm_dialog(
         "Continue later?",
@@ -291,6 +299,13 @@ def _decided(notice: MinutesDecided) -> Card:
                 confirm=dialog,
             )
         ],
+    )
+
+
+def _off(notice: MinutesOff) -> Card:
+    return _message(
+        f":ok_hand: {person(notice.from_slack_id)}'s R{notice.from_reservation_id} needs no minutes"
+        f" of your R{notice.reservation_id} any more. R{notice.reservation_id} stays as it is."
     )
 
 
@@ -351,4 +366,5 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     RunFinishesEarly: _finishes_early,
     MinutesAsked: _asked,
     MinutesDecided: _decided,
+    MinutesOff: _off,
 }
