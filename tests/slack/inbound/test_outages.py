@@ -14,6 +14,7 @@ from bot.protocol.messages import GpuReading, Report
 from bot.services import booking, hosts, queries, upkeep
 from bot.slack.blocks.notices import notice_message
 from bot.slack.blocks.outage_words import MOVE_ACTION
+from bot.slack.blocks.reservation_card import reservation_card
 from bot.slack.blocks.usage_buttons import KEEP_ACTION, RELEASE_ACTION, RELEASE_AT_ACTION
 from bot.store.offer_tables import UsageCheckRow
 from bot.store.tables import OutboxRow
@@ -146,14 +147,34 @@ async def test_keep_takes_the_place_of_the_question(office: Office, clock: SetCl
     assert office.reservations("U0BOB")[0].state is ReservationState.ACTIVE
 
 
-async def test_only_the_holder_may_release_and_a_late_keep_is_told(
+async def card_in_the_channel(office: Office) -> Json:
+    """Post the card of R1 as it is now, and return what everybody sees from then on."""
+    card = reservation_card(office.berth.run(queries.reservation, 1), office.berth.clock.now())
+    client = office.app.client
+    client.token = office.slack.options.bot_token
+    await client.chat_postMessage(channel="C0GPU", text=card.text, blocks=card.blocks)
+    return {**office.slack.state.messages.history("C0GPU")[0], "channel": "C0GPU"}
+
+
+async def test_only_the_holder_may_answer_and_a_late_keep_is_told(
     office: Office, clock: SetClock
 ) -> None:
-    message = await asked(office, clock)
-    value = values_of(message, RELEASE_ACTION)[0]
-    await office.click(message, RELEASE_ACTION, value, user="U0BOB")
+    question = await asked(office, clock)
+    card = await card_in_the_channel(office)
+    (keep,), (release,) = values_of(card, KEEP_ACTION), values_of(question, RELEASE_ACTION)
+
+    def told(user: str) -> str:
+        return str(office.ephemerals(user))
+
+    await office.click(card, KEEP_ACTION, keep, user="U0CAROL")
+    await office.eventually(lambda: "R1 belongs to" in told("U0CAROL"))
+    assert check(office).state == OfferState.OPEN
+    await office.click(question, RELEASE_ACTION, release, user="U0BOB")
     await office.eventually(lambda: check(office).state == OfferState.ACCEPTED)
     assert office.reservations("U0BOB") == ()
+    await office.click(card, KEEP_ACTION, keep, user="U0BOB")  # nobody has edited the card yet
+    await office.eventually(lambda: "accepted already; nothing was changed" in told("U0BOB"))
+    assert check(office).state == OfferState.ACCEPTED
 
 
 async def test_release_at_takes_an_option_of_the_menu(office: Office, clock: SetClock) -> None:
