@@ -3,9 +3,7 @@
 First the same GPUs later, then the same time on other GPUs, then fewer GPUs at the same time.  A
 swap with a holder and a place on the waitlist are no bookings and are offered beside these.
 
-A training is not offered in two parts: its second half would have to resume what the first has
-saved, and a run belongs to one reservation as yet.  Once runs resume across reservations, two
-windows that add up to the length belong between "other GPUs" and "fewer", as a kind of their own.
+Two windows for one training stand beside these (`bot.domain.splitting`).
 """
 
 from __future__ import annotations

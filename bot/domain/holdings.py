@@ -42,6 +42,7 @@ class AlternativeKind(StrEnum):
 
     LATER = "later"
     OTHER_GPUS = "other_gpus"
+    SPLIT = "split"
     FEWER = "fewer"
 
 
@@ -53,6 +54,7 @@ class Alternative:
     For ``OTHER_GPUS`` either ``gpu_type`` is another kind, or ``gpu_names`` are GPUs elsewhere;
     ``where`` says in a word what is different.  ``finishes_at`` is when the run would be done,
     None while its length is not known or it does not fit; the two beside it are its range.
+    For ``SPLIT`` the run stops at the end of ``window`` and goes on in ``second``.
     """
 
     gpu_count: int
@@ -65,3 +67,4 @@ class Alternative:
     finishes_at: datetime | None = None
     finishes_low_at: datetime | None = None
     finishes_high_at: datetime | None = None
+    second: TimeWindow | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.priority import Priority
 from bot.domain.run_spec import TrainingSpec
+from bot.domain.time_window import TimeWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class ReserveRequest:
     ``gpu_type`` is a word such as ``a100`` (`bot.domain.gpu_types`), None for any.  ``start`` None
     means now.  ``preemptible`` None takes the priority's default.  ``request_key`` names the
     asking itself (a modal, a click): the same key books only once, whatever is delivered twice.
+    With ``second`` the run is booked in two parts: it stops at the end of the first window and
+    goes on in that one.
     """
 
     length: timedelta
@@ -31,6 +34,14 @@ class ReserveRequest:
     note: str = ""
     request_key: str | None = None
     gpu_type: str | None = None
+    second: TimeWindow | None = None
+
+    @property
+    def in_one(self) -> ReserveRequest:
+        """The same wish for a single window, as long as both parts together."""
+        if self.second is None:
+            return self
+        return replace(self, length=self.length + self.second.length, second=None)
 
 
 def request_to_json(request: ReserveRequest) -> dict[str, Any]:

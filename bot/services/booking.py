@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from bot.domain.continuations import ContinuationReason
+from bot.domain.errors import BeyondHorizon, OutOfOrder, TooLong, WindowTaken
 from bot.domain.notices import ReservationReleased
 from bot.domain.people import Member
 from bot.domain.requests import ReserveRequest
 from bot.domain.states import ReservationKind, ReservationState
+from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
 from bot.protocol.messages import StopReason
 from bot.services import (
@@ -40,6 +43,8 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
     The window covers the wish in whole slots (see `SlotGrid.cover`).  Asking again with the same
     ``request_key`` returns what was booked the first time and changes nothing.
 
+    A run in two parts (``request.second``) books both windows or neither.
+
     Raises:
         NotPermitted: viewers may not book.
         InvalidGpuCount: none, or more than there are.
@@ -47,6 +52,7 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
         PastStart, TooShort, TooLong, BeyondHorizon: the window breaks a limit.
         NoSingleHost: a run needs its GPUs on one host, and no host has so many.
         WindowTaken: others hold the GPUs; carries who, and the nearest windows that fit.
+        OutOfOrder: the second window begins before the first one ends.
         ClaimOverlap: another booking won the race every time.
     """
     take_turns(tx.session)
@@ -73,7 +79,34 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
         priority=request.priority.value,
         run=row.run.spec if row.run else None,
     )
+    if request.second is not None and row.run is not None:
+        _book_second(tx, member, row, request.second)
     return reservation_view(row)
+
+
+def _book_second(tx: Tx, member: Member, row: ReservationRow, second: TimeWindow) -> None:
+    """Book where a run goes on that was wanted in two parts, with the first or not at all."""
+    if second.start < row.ends_at:
+        raise OutOfOrder(row.id, row.id, row.ends_at, row.id, second.start)
+    if second.start > tx.now + tx.policy.horizon:
+        raise BeyondHorizon(second.start, tx.now + tx.policy.horizon)
+    if second.length > tx.policy.longest_reservation:
+        raise TooLong(second.length, tx.policy.longest_reservation)
+    grid = tx.policy.grid
+    window = TimeWindow(grid.floor(second.start), grid.ceil(second.end))
+    try:
+        continuing.book_continuation(
+            tx,
+            row,
+            member=member,
+            length=window.length,
+            not_before=window.start,
+            reason=ContinuationReason.SPLIT,
+            window=window,
+        )
+    except WindowTaken as taken:
+        # What it offers instead is about a reservation that is not booked after all.
+        raise WindowTaken(taken.wanted_gpus, taken.free_gpus, taken.holdings, ()) from taken
 
 
 def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> ReservationView:

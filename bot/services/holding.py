@@ -74,6 +74,7 @@ def give_up(tx: Tx, row: ReservationRow) -> None:
     row.version += 1
     for claim in row.claims:
         claim.live = False
+    target = run_links.lock_planned(tx, row)
     if row.run is not None:
         run_ends.end_unstarted(tx, row.run, cancelled=True)
     approvals.withdraw_open(tx.session, row.id, tx.now)
@@ -82,6 +83,9 @@ def give_up(tx: Tx, row: ReservationRow) -> None:
     open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it was cancelled")
     due.disarm_reservation(tx, row)
     due.arm_serve_waiting(tx)
+    if target is not None:
+        target.end_reason = f"R{row.id} was cancelled"
+        give_up(tx, target)
 
 
 def _leave_out_of_its_series(tx: Tx, row: ReservationRow) -> None:

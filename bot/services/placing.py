@@ -25,6 +25,7 @@ from bot.domain.people import Member
 from bot.domain.placement import choose_gpus
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec
+from bot.domain.splitting import split_in_two
 from bot.domain.time_window import TimeWindow
 from bot.services.expected_finishes import with_finishes
 from bot.services.transaction import Tx
@@ -169,4 +170,9 @@ def _alternatives(
     wanted = Wanted(wish.count, window, whole_slots, wish.one_host, usable, bool(wish.named))
     last_start = tx.now + tx.policy.horizon
     found = ranked_alternatives(wanted, calendar, grid=grid, last_start=last_start)
+    done_by = min((each.window.end for each in found if each.gpu_count == wish.count), default=None)
+    split = split_in_two(wanted, grid=grid, last_start=last_start, done_by=done_by)
+    if split is not None:
+        single = sum(each.gpu_count == wish.count for each in found)
+        found = (*found[:single], split, *found[single:])
     return with_finishes(tx, found, wish.run, usable.gpus, calendar.gpus)

@@ -12,6 +12,7 @@ from bot.domain.holdings import Alternative, AlternativeKind
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec, check_training_spec
+from bot.domain.time_window import TimeWindow
 
 VERSION = 1
 VALUE_CHARS = 2000
@@ -40,6 +41,7 @@ def with_alternative(request: ReserveRequest, alternative: Alternative) -> Reser
         preemptible=request.preemptible,
         run=request.run,
         note=request.note,
+        second=alternative.second,
     )
 
 
@@ -80,9 +82,21 @@ def _dump(request: ReserveRequest, *, note: str | None = None) -> str:
         "e": request.preemptible,
         "r": None if request.run is None else _run_to_json(request.run),
         "t": request.note if note is None else note,
+        "q": None if request.second is None else _window_to_json(request.second),
     }
     kept = {key: value for key, value in carried.items() if value not in (None, "", [])}
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def _window_to_json(window: TimeWindow) -> list[float]:
+    return [window.start.timestamp(), window.end.timestamp()]
+
+
+def _window_from_json(carried: list[float] | None) -> TimeWindow | None:
+    if carried is None:
+        return None
+    start, end = carried
+    return TimeWindow(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
 
 
 def _run_to_json(run: TrainingSpec) -> dict[str, Any]:
@@ -104,6 +118,7 @@ def _load(carried: Mapping[str, Any], request_key: str | None) -> ReserveRequest
         run=None if run is None else check_training_spec(run, _whole(run)),
         note=str(carried.get("t", "")),
         request_key=request_key,
+        second=_window_from_json(carried.get("q")),
     )
 
 

@@ -10,6 +10,7 @@ from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
 from bot.slack.blocks.approval import pending_words
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.continuation_words import continuation_lines
 from bot.slack.blocks.mine import give_up_button
 from bot.slack.blocks.run_words import spec_words
 from bot.slack.blocks.text import (
@@ -110,7 +111,10 @@ def _snapped(window: TimeWindow, request: ReserveRequest, tz: tzinfo, slot: time
 def _training(view: ReservationView) -> str:
     if view.run is None:
         return ""
-    return f"Training: {spec_words(view.run.spec)}; it starts by itself at the start of the window."
+    starts = (
+        f"Training: {spec_words(view.run.spec)}; it starts by itself at the start of the window."
+    )
+    return "\n".join([starts, *continuation_lines(view)])
 
 
 def _terms(view: ReservationView) -> str:

@@ -50,7 +50,10 @@ def dropped(notice: ContinuationDropped) -> str:
     number = f"R{notice.to_reservation_id}"
     why = safe(notice.why, 300)
     if notice.run_over:
-        return f":heavy_minus_sign: {number} is free again: {why}, so R{notice.reservation_id} needs it no more."
+        return (
+            f":heavy_minus_sign: {number} is free again: {why},"
+            f" so R{notice.reservation_id} needs it no more."
+        )
     return (
         f":warning: The training of R{notice.reservation_id} does not go on in {number}: {why}."
         " It ends where it is, with a checkpoint at the end of its window;"

@@ -63,12 +63,17 @@ def _offers(error: BerthError, request: ReserveRequest, tz: tzinfo) -> Iterator[
             where = f" on {safe(alternative.where, 100)}" if alternative.where else ""
             number = count_text(alternative.gpu_count, "GPU")
             text = f"{number}{fewer}{where}, {_window(alternative, tz)}{_finish(alternative, tz)}"
-            yield section(text, accessory=_offer("Book this", offered))
-        yield from _buttons([join_button(request)])
+            label = "Book this" if alternative.second is None else "Book both"
+            yield section(text, accessory=_offer(label, offered))
+        yield from _buttons([join_button(request.in_one)])
 
 
 def _window(alternative: Alternative, tz: tzinfo) -> str:
-    return window_text(alternative.window, tz)
+    first = window_text(alternative.window, tz)
+    if alternative.second is None:
+        return first
+    second = window_text(alternative.second, tz)
+    return f"in two parts: {first}, then from its checkpoint {second}"
 
 
 def _finish(alternative: Alternative, tz: tzinfo) -> str:

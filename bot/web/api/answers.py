@@ -288,6 +288,8 @@ class OtherWindow(BaseModel):
     finishes_at: datetime | None = None
     finishes_low_at: datetime | None = None
     finishes_high_at: datetime | None = None
+    second_starts_at: datetime | None = None
+    second_ends_at: datetime | None = None
 
     @classmethod
     def of(cls, alternative: Alternative) -> OtherWindow:
@@ -303,6 +305,8 @@ class OtherWindow(BaseModel):
             finishes_at=alternative.finishes_at,
             finishes_low_at=alternative.finishes_low_at,
             finishes_high_at=alternative.finishes_high_at,
+            second_starts_at=alternative.second.start if alternative.second else None,
+            second_ends_at=alternative.second.end if alternative.second else None,
         )
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec, check_training_spec
+from bot.domain.time_window import TimeWindow
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 LONGEST_S = 366 * 24 * 3600
@@ -112,9 +113,19 @@ class ReservationWish(BookableWish):
     start: Instant | None = Field(None, description="now, when it is left out")
     end: Instant | None = None
     length_s: int | None = Field(None, ge=1, le=LONGEST_S)
+    second_start: Instant | None = Field(
+        None, description="a training in two parts goes on then, until `second_end`"
+    )
+    second_end: Instant | None = None
 
     @model_validator(mode="after")
     def _length_or_end(self) -> Self:
+        if (self.second_start is None) != (self.second_end is None):
+            raise ValueError("give both second_start and second_end, or neither")
+        if self.second_start and self.second_end and self.second_end <= self.second_start:
+            raise ValueError("second_end must be after second_start")
+        if self.second_start and self.run is None:
+            raise ValueError("only a training can go on in a second window")
         if (self.end is None) == (self.length_s is None):
             raise ValueError("give either length_s or end")
         if self.end is not None and self.start is not None and self.end <= self.start:
@@ -132,7 +143,11 @@ class ReservationWish(BookableWish):
         length = timedelta(seconds=self.length_s or 0)
         if self.end is not None:
             length = self.end - (self.start or now)
-        return replace(self.asked(length, defaults, request_key), start=self.start)
+        second = None
+        if self.second_start is not None and self.second_end is not None:
+            second = TimeWindow(self.second_start, self.second_end)
+        asked = self.asked(length, defaults, request_key)
+        return replace(asked, start=self.start, second=second)
 
 
 class ReasonWish(Wish):
