@@ -54,6 +54,15 @@ ROUTES_OF: dict[str, tuple[str, ...]] = {
     "role": ("PUT /members/{person}/role",),
     "member": ("PUT /members/{person}/team",),
     "hosts": ("GET /hosts",),
+    "train": ("POST /reservations", "GET /templates/{name}"),
+    "template": ("GET /templates", "PUT /templates/{name}", "DELETE /templates/{name}"),
+    "logs": ("GET /runs/{number}/log", "GET /runs/{number}"),
+    "processes": (
+        "GET /processes",
+        "POST /processes/{number}/adopt",
+        "POST /processes/{number}/deny",
+        "POST /processes/{number}/stop",
+    ),
 }
 """The routes that do what a sub-command does, and its buttons."""
 

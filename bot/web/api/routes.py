@@ -8,8 +8,22 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 
 import bot
+from bot.ports.artifact_store import ArtifactStore
 from bot.ports.use_cases import UseCaseRunner
-from bot.web.api import answering, handovers, outages, people, plan, reservations, series, timeline, waiting
+from bot.web.api import (
+    answering,
+    handovers,
+    outages,
+    people,
+    plan,
+    processes,
+    reservations,
+    runs,
+    series,
+    templates,
+    timeline,
+    waiting,
+)
 from bot.web.api.door import PREFIX, REFUSALS, Door
 from bot.web.api.refusals import SentenceOf, answer_refusals
 from bot.web.api.size_limit import SizeLimit
@@ -37,17 +51,25 @@ AREAS: tuple[Area, ...] = (
     outages.hardware_routes,
     people.people_routes,
     people.team_routes,
+    runs.run_routes,
+    runs.run_file_routes,
+    templates.template_routes,
+    processes.process_routes,
     timeline.timeline_routes,
 )
 """Every area of the API; a route that stands in none does not exist."""
 
 
 def api_app(
-    run: UseCaseRunner, sentence_of: SentenceOf, standing_of: StandingOf | None = None
+    run: UseCaseRunner,
+    sentence_of: SentenceOf,
+    standing_of: StandingOf | None = None,
+    artifacts: ArtifactStore | None = None,
 ) -> FastAPI:
     """Return the application to mount at ``/api/v1``; every route asks who comes.
 
-    Programs show a member's token, pages the session of their browser.
+    Programs show a member's token, pages the session of their browser. Files of runs come from
+    ``artifacts``.
     """
     app = FastAPI(
         title="Berth",
@@ -56,6 +78,7 @@ def api_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.state.artifacts = artifacts
     answer_refusals(app, sentence_of)
     app.add_middleware(SizeLimit)
     door: Any = Depends(Door(run, standing_of))
