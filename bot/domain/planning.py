@@ -197,7 +197,8 @@ def planned_windows(
 
     The first is the one that starts now, or at ``not_before``, where that is free.
     """
-    needed = needed_length(option.length, search.stop_lead)
+    # Nothing shorter than a slot is booked; such trainings are for the queue.
+    needed = max(needed_length(option.length, search.stop_lead), search.grid.slot)
     if needed > search.longest:
         return
     count, first = request.gpu_count, max(request.not_before or search.now, search.now)
@@ -302,7 +303,7 @@ def latest_safe(
 
 def window_by(search: Search, length: Span, deadline: datetime) -> TimeWindow | None:
     """Return the last window in whole slots that would surely meet a deadline, free or not."""
-    needed = needed_length(length, search.stop_lead)
+    needed = max(needed_length(length, search.stop_lead), search.grid.slot)
     start = search.grid.floor(deadline - length.high)
     start = max(start, search.now)
     if start + length.high > deadline or needed > search.longest:

@@ -37,6 +37,7 @@ from bot.slack.blocks.text import (
     slack_time,
     window_text,
 )
+from bot.slack.blocks.waiting import join_button
 from bot.slack.carried_request import VALUE_CHARS, request_to_value
 
 FALLBACK_CHARS = 1000
@@ -57,7 +58,7 @@ def plan_card(plan: Plan, tz: tzinfo) -> Card:
         blocks.append(_latest_block(plan.latest, plan, tz))
     blocks += [_idea_block(idea, plan, tz) for idea in plan.ideas]
     if plan.room is not None:
-        blocks.append(section(_room_words(plan.room, tz)))
+        blocks.append(_room_block(plan, plan.room, tz))
     blocks.append(context(*_small_print(plan)))
     card = Card(clip(f"{head} {verdict}", FALLBACK_CHARS), tuple(blocks))
     return with_swaps(card, plan.swaps, tz) if plan.swaps else card
@@ -183,6 +184,19 @@ def _idea_block(idea: PlanIdea, plan: Plan, tz: tzinfo) -> Block:
     )
     text = f":bulb: {what}: {window_text(planned.window, tz)}, done {_finish(planned, tz)}"
     return _with_button(text, "Book this", planned.request(asked.priority), None)
+
+
+def _room_block(plan: Plan, room: Room, tz: tzinfo) -> Block:
+    """Return who stands in the way, with the waitlist for the window a click away."""
+    request = ReserveRequest(
+        room.window.length,
+        plan.request.gpu_count,
+        gpu_type=plan.request.gpu_type,
+        start=room.window.start,
+        priority=plan.request.priority,
+        run=plan.request.run,
+    )
+    return section(_room_words(room, tz), accessory=join_button(request))
 
 
 def _room_words(room: Room, tz: tzinfo) -> str:

@@ -81,6 +81,7 @@ def test_every_window_is_free_long_enough_and_judged_by_its_range(
         assert planned.window.start >= NOW
         assert search.calendar.fits(count, planned.window, one_host=True)
         assert planned.window.length >= needed_length(length, LEAD)
+        assert planned.request().length >= GRID.slot
         assert planned.low_at <= planned.likely_at <= planned.high_at
         if planned.meets is Meets.SURELY and deadline is not None:
             assert planned.high_at <= deadline
