@@ -30,7 +30,7 @@ from bot.protocol.messages import RunSpec
 ROOT = Path(bot.__file__).parents[1]
 MODELS = ROOT / "bot" / "sandbox" / "data"
 TINY = MODELS / "tiny.yaml"
-DEADLINE_S = 90.0
+DEADLINE_S = 240.0
 
 INJECTION = """
 import os, signal, sys, time

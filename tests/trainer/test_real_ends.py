@@ -14,7 +14,7 @@ from bot.agent.trainer_contract import CheckpointSaved, TrainStarted
 from bot.protocol.messages import EndCause
 from tests.support.trainings import MODELS, MakeAttempt
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
 NO_MORE_MEMORY = (
     "if trainer.epoch == 1 and number % 4 == 2:\n"

@@ -15,7 +15,7 @@ from bot.agent.trainer_contract import CheckpointSaved, EpochFinished, TrainStar
 from bot.protocol.messages import EndCause
 from tests.support.trainings import DEADLINE_S, Attempt, MakeAttempt, figures
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
 PAIR: dict[str, Any] = {"cpu_ranks": 2, "epochs": 3, "extra": {"plots": False, "patience": 0}}
 

@@ -11,7 +11,7 @@ from bot.protocol.messages import EndCause
 from bot.sandbox.data.shapes_dataset import write_shapes_dataset
 from tests.support.trainings import MODELS, MakeAttempt
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,16 @@ def test_a_task_trains(
     assert losses <= last.losses.keys()
     assert figures <= last.metrics.keys()
     assert one.warnings() == ""
+
+
+def test_a_model_of_ones_own_is_trained_further_for_its_own_task_only(
+    attempt: MakeAttempt, tmp_path: Path
+) -> None:
+    first = attempt("first", run_dir=str(tmp_path / "first-run"), epochs=1)
+    assert first.run().cause is EndCause.SUCCEEDED
+    own = str(first.run_dir / "weights" / "best.pt")
+    again = attempt("again", model_path=own, epochs=1)
+    assert again.run().cause is EndCause.SUCCEEDED, again.log()
+    refused = attempt("refused", model_path=own, task="obb", epochs=1).run()
+    assert refused.cause is EndCause.DATA_ERROR
+    assert "best.pt is a model to detect, but the run is to obb" in refused.detail

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -20,6 +21,16 @@ def seed_of(seed: int, epoch: int, rank: int, purpose: str = "", again: int = 0)
     """Return a seed of 32 bits, unlike that of any other epoch, rank, purpose or repetition."""
     text = f"{seed}/{epoch}/{again}/{rank}/{purpose}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest())
+
+
+class _OnePass:
+    """Batches of one epoch; those that workers fetched beyond it would be thrown away."""
+
+    def __init__(self, sampler: Any) -> None:
+        self.sampler = sampler  # Ultralytics takes the loader's length from it
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.sampler)
 
 
 class EpochOrder:
@@ -47,6 +58,9 @@ class EpochOrder:
     def rewind(self, loader: Any, epoch: int, again: int = 0) -> None:
         """Let the loader begin the epoch when it is next asked."""
         loader.reset()
+        if not isinstance(loader.batch_sampler, _OnePass):
+            # A DataLoader refuses plain assignment; Ultralytics does the same.
+            object.__setattr__(loader, "batch_sampler", _OnePass(loader.batch_sampler.sampler))
         seed = seed_of(self._seed, epoch, self._rank, "loader", again)
         loader.generator.manual_seed(seed)
         _stock_mosaic(loader.dataset, seed)

@@ -90,5 +90,7 @@ class ExactCourse(OnCpuTogether):
 
     def prepare_next_epoch(self) -> None:
         """Let the loader fetch ahead while this epoch is validated."""
+        if self.test_loader.iterator is None:
+            return  # its workers are about to be forked, which another loader's start may disturb
         if self.epoch + 1 < self.epochs and not self.stop:
             self._order.prepare(self.train_loader, self.epoch + 1)
