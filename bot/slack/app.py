@@ -26,8 +26,8 @@ from bot.slack.asked import (
     asked_by_interaction,
     metadata,
 )
-from bot.slack.blocks.booking_modal import form_with_notice, waiting_modal
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.late_forms import doing_modal, form_again
 from bot.slack.desk import Desk
 from bot.slack.identity import Directory
 from bot.slack.inbound.home_opened import refresh_home
@@ -160,7 +160,8 @@ def _view_listener(desk: Desk, name: str, submission: registered.Submission) -> 
         work = asyncio.create_task(_submitted(desk, asked, name, submission))
         done, _ = await asyncio.wait({work}, timeout=SUBMISSION_BUDGET_S)
         if not done:
-            await ack(response_action="update", view=_booking(asked))
+            doing = doing_modal(asked.view, metadata(asked.channel_id))
+            await ack(response_action="update", view=doing)
             desk.answering.start(_finish_late(desk, asked, work), asked, name)
             return
         submitted = work.result()
@@ -171,10 +172,6 @@ def _view_listener(desk: Desk, name: str, submission: registered.Submission) -> 
     return listen
 
 
-def _booking(asked: Asked) -> dict[str, Any]:
-    return waiting_modal("Booking…", metadata(asked.channel_id))
-
-
 async def _submitted(
     desk: Desk, asked: Asked, name: str, submission: registered.Submission
 ) -> Submitted:
@@ -182,7 +179,7 @@ async def _submitted(
         return await submission(desk, asked)
     except Exception as error:  # noqa: BLE001 - the edge: the form itself tells it
         card = desk.answering.refusal(error, asked, name)
-        view = form_with_notice(asked.view, card)
+        view = form_again(asked.view, card)
         return Submitted({"response_action": "update", "view": view}, view)
 
 

@@ -173,6 +173,14 @@ async def test_the_button_of_a_card_opens_a_form(office: Office) -> None:
     )
     await click(office, card, TRANSFER_OPEN_ACTION, "U0ALICE")
     await office.eventually(office.modal)
+    office.obstacles.delay_s["offer"] = 2.8
+    assert (await office.submit({PERSON: "U0ALICE"}))["ok"]
+    assert "Offering the reservation" in text_of(office.modal()), "not a word about booking"
+    office.obstacles.delay_s.clear()
+    await office.eventually(lambda: "belongs to" in text_of(office.modal()))
+    await asyncio.to_thread(office.client.close_view, "U0ALICE")
+    await click(office, card, TRANSFER_OPEN_ACTION, "U0ALICE")
+    await office.eventually(lambda: "Offering" not in text_of(office.modal()) and office.modal())
     refused = await office.submit({PERSON: "U0ALICE"})
     assert "belongs to" in refused["errors"][PERSON]
     assert (await office.submit({PERSON: "U0BOB", REASON: "on leave"}))["ok"]
