@@ -11,6 +11,8 @@ from bot.domain.holdings import Alternative, GpuOnHost
 from bot.domain.run_spec import TrainingSpec
 from bot.services import run_lengths
 from bot.services.transaction import Tx
+from bot.services.views import reservation_view
+from bot.store.tables import ReservationRow
 
 
 def with_finishes(
@@ -34,6 +36,21 @@ def with_finishes(
     known: dict[tuple[str, int], Span | None] = {}
     return tuple(
         _with_finish(tx, each, run, _types(each, asked, everything), known) for each in alternatives
+    )
+
+
+def with_finish_of_run(tx: Tx, alternative: Alternative, row: ReservationRow) -> Alternative:
+    """Return what a reservation could become, with the end of its run where that fits."""
+    run = reservation_view(row).run
+    if run is None or run.finishes_at is None:
+        return alternative
+    if run.finishes_at > alternative.window.end - tx.policy.stop_lead:
+        return alternative
+    return replace(
+        alternative,
+        finishes_at=run.finishes_at,
+        finishes_low_at=run.finishes_low_at,
+        finishes_high_at=run.finishes_high_at,
     )
 
 

@@ -11,6 +11,8 @@ from bot.services import (
     placing,
     run_links,
 )
+from bot.services.expected_finishes import with_finish_of_run, with_finishes
+from bot.services.run_lengths import spec_of
 from bot.services.transaction import Tx
 from bot.store.claims import load_calendar
 from bot.store.tables import ReservationRow
@@ -32,7 +34,8 @@ def _instead_of_extending(
     count, one_host, grid = len(row.claims), run_links.carries_run(tx, row), tx.policy.grid
     reachable = grid.floor(min(held.window.start for held in holdings))
     if reachable > max(row.ends_at, tx.now):
-        yield Alternative(count, TimeWindow(row.starts_at, reachable), row.id)
+        reached = Alternative(count, TimeWindow(row.starts_at, reachable), row.id)
+        yield with_finish_of_run(tx, reached, row)
     calendar = load_calendar(tx.session, added.start, placing.last_end(tx))
     models = {claim.gpu.model for claim in row.claims}
     usable = calendar.only([gpu for gpu in calendar.gpus if gpu.model in models])
@@ -64,4 +67,6 @@ def instead_of_moving(
         last_start=tx.now + tx.policy.horizon,
         limit=ALTERNATIVES,
     )
-    return tuple(Alternative(each.gpu_count, each.window, row.id) for each in found)
+    moved = tuple(Alternative(each.gpu_count, each.window, row.id) for each in found)
+    run = spec_of(row.run) if row.run is not None else None
+    return with_finishes(tx, moved, run, usable.gpus, usable.gpus)

@@ -7,18 +7,19 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.domain.errors import InvalidGpuCount, NoSingleHost, UnknownGpuType
+from bot.domain.errors import InvalidGpuCount, NoSingleHost, UnknownGpuType, WindowTaken
 from bot.domain.people import Member
 from bot.domain.planning import IdeaKind, Meets, Plan, PlanRequest
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_spec import TrainingSpec
 from bot.protocol.messages import GpuInventory, RegisterRequest
-from bot.services import booking, hosts, plans, queries
+from bot.services import booking, changing, hosts, plans, queries
 from bot.services.transaction import UseCases
 from tests.support.audit_trail import audited
 from tests.support.clock import SetClock
 from tests.support.history import a_finished_run
+from tests.support.training import Training
 from tests.support.world import a_host, a_member
 
 HOUR = timedelta(hours=1)
@@ -226,3 +227,38 @@ def test_a_booked_training_is_expected_to_be_done(
     bare = berth.run(booking.reserve, alice, ReserveRequest(2 * HOUR))
     assert berth.run(plans.expected_finish, bare.reservation_id) is None
     assert berth.run(queries.reservation, bare.reservation_id).run is None
+
+
+def test_what_fits_instead_of_a_move_or_an_extension_says_when_it_is_done(
+    berth: UseCases, clock: SetClock, alice: Member
+) -> None:
+    a_finished_run(berth, alice, SPEC, 60.0)
+    bob = a_member(berth, "U0BOB")
+    hold(berth, bob, at(clock, 18), 4)
+    start = at(clock, 14)
+    wish = ReserveRequest(2 * HOUR, run=SPEC, start=start)
+    mine = berth.run(booking.reserve, alice, wish).reservation_id
+    with pytest.raises(WindowTaken) as taken:
+        berth.run(changing.move, alice, mine, at(clock, 18))
+    (first, *_) = taken.value.alternatives
+    assert first.finishes_at == first.window.start + timedelta(seconds=6060)
+    assert first.finishes_high_at is not None
+    assert first.finishes_at < first.finishes_high_at
+
+
+def test_an_extension_that_is_cut_short_says_whether_the_run_is_done_by_then(
+    berth: UseCases, clock: SetClock, alice: Member
+) -> None:
+    bob = a_member(berth, "U0BOB")
+    wish = ReserveRequest(2 * HOUR, run=SPEC, gpu_names=("gpu0",))
+    view = berth.run(booking.reserve, alice, wish)
+    next_one = ReserveRequest(4 * HOUR, gpu_names=("gpu0",), start=view.window.end + 2 * HOUR)
+    berth.run(booking.reserve, bob, next_one)
+    run = Training(berth, clock, view.gpus[0].host_id, view.reservation_id)
+    run.start()
+    run.epochs(10, minutes=3)
+    with pytest.raises(WindowTaken) as taken:
+        berth.run(changing.extend, alice, view.reservation_id, view.window.end + 6 * HOUR)
+    first = taken.value.alternatives[0]
+    assert first.window.end == view.window.end + 2 * HOUR
+    assert first.finishes_at == clock.now() + 270 * timedelta(minutes=1)

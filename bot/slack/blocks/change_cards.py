@@ -13,7 +13,7 @@ from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
 from bot.slack.blocks.continuation_words import going_on_card
 from bot.slack.blocks.error_sentences import sentence
-from bot.slack.blocks.refusal import ALTERNATIVE_ACTION, MOST_ALTERNATIVES
+from bot.slack.blocks.refusal import ALTERNATIVE_ACTION, MOST_ALTERNATIVES, finish_words
 from bot.slack.blocks.sentence_words import MrkdwnWords
 from bot.slack.blocks.text import (
     Block,
@@ -79,12 +79,14 @@ def _offers(error: WindowTaken, view: ReservationView, tz: tzinfo) -> Iterator[B
             yield section(text, accessory=_book(alternative, view))
         elif alternative.window.start == view.window.start:
             text = f"R{view.reservation_id} until {slack_date(alternative.window.end, tz)}"
+            text += finish_words(alternative, tz)
             value = _value(view, Change.END, alternative.window.end)
             yield section(text, accessory=button("Extend", EXTEND_ACTION, value, style="primary"))
         else:
             value = _value(view, Change.START, alternative.window.start)
             click = button("Move here", MOVE_ACTION, value, style="primary")
-            yield section(f"R{view.reservation_id} {shown}", accessory=click)
+            text = f"R{view.reservation_id} {shown}{finish_words(alternative, tz)}"
+            yield section(text, accessory=click)
 
 
 def _value(view: ReservationView, change: Change, instant: datetime) -> str:

@@ -62,7 +62,9 @@ def _offers(error: BerthError, request: ReserveRequest, tz: tzinfo) -> Iterator[
             fewer = " instead" if alternative.gpu_count < error.wanted_gpus else ""
             where = f" on {safe(alternative.where, 100)}" if alternative.where else ""
             number = count_text(alternative.gpu_count, "GPU")
-            text = f"{number}{fewer}{where}, {_window(alternative, tz)}{_finish(alternative, tz)}"
+            text = (
+                f"{number}{fewer}{where}, {_window(alternative, tz)}{finish_words(alternative, tz)}"
+            )
             label = "Book this" if alternative.second is None else "Book both"
             yield section(text, accessory=_offer(label, offered))
         yield from _buttons([join_button(request.in_one)])
@@ -76,7 +78,8 @@ def _window(alternative: Alternative, tz: tzinfo) -> str:
     return f"in two parts: {first}, then from its checkpoint {second}"
 
 
-def _finish(alternative: Alternative, tz: tzinfo) -> str:
+def finish_words(alternative: Alternative, tz: tzinfo) -> str:
+    """Return when the run would be done in an alternative, or nothing while that is not known."""
     if alternative.finishes_at is None:
         return ""
     span = range_words(alternative.finishes_low_at, alternative.finishes_high_at)
