@@ -128,7 +128,7 @@ def last_epochs(session: Session) -> dict[int, int]:
         .where(RunRow.state.in_(UNDER_WAY))
         .group_by(AttemptRow.run_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def preemptions(session: Session, start: datetime, end: datetime) -> dict[int, datetime]:
@@ -142,7 +142,7 @@ def preemptions(session: Session, start: datetime, end: datetime) -> dict[int, d
             ReservationRow.ends_at > start,
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def teams(session: Session) -> Sequence[Any]:
