@@ -44,6 +44,7 @@ from bot.slack.blocks import continuation_words, retry_words, waiting
 from bot.slack.blocks.approval import asked_card, decided_card
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
+from bot.slack.blocks.end_words import advice
 from bot.slack.blocks.forecast_words import forecast_message
 from bot.slack.blocks.handovers import handover_message
 from bot.slack.blocks.mine import reserve_button
@@ -110,7 +111,8 @@ def _run_ended(notice: RunEnded) -> Card:
     why = ": ".join(part for part in (cause, safe(notice.detail, 600)) if part)
     tail = () if succeeded else tuple(log_tail_blocks(notice.log_tail))
     buttons = retry_words.end_buttons(notice)
-    return _message(headline, facts, why, retry_words.not_retried(notice), more=(*tail, *buttons))
+    not_retried = retry_words.not_retried(notice)
+    return _message(headline, facts, why, not_retried, advice(notice), more=(*tail, *buttons))
 
 
 def _verb(state: str, words: str) -> str:
