@@ -22,6 +22,7 @@ import psutil
 from rich.console import Console
 
 from bot.bootstrap.demo_story import play_story
+from bot.domain.run_spec import TASK_OF_SUFFIX
 from bot.sandbox.client import SandboxClient
 from bot.sandbox.data.shapes_dataset import write_shapes_dataset
 from bot.sandbox.options import StandInOptions
@@ -177,6 +178,22 @@ def demo(folder: Path, options: DemoOptions) -> Iterator[tuple[str, DemoProcesse
         processes.stop()
 
 
+def _write_examples(folder: Path) -> None:
+    """Write a tiny model and a data set for every task; ``shapes-seg`` goes with ``tiny-seg``."""
+    suffixes = {"detect": "", **{task: f"-{suffix}" for suffix, task in TASK_OF_SUFFIX.items()}}
+    for task, suffix in suffixes.items():
+        write_shapes_dataset(
+            folder / "data" / f"shapes{suffix}",
+            train_images=TRAIN_IMAGES,
+            val_images=VALIDATION_IMAGES,
+            image_px=IMAGE_PX,
+            seed=7,
+            task=task,
+        )
+        model = files("bot.sandbox.data").joinpath(f"tiny{suffix}.yaml").read_text()
+        (folder / "models" / f"tiny{suffix}.yaml").write_text(model)
+
+
 def _prepare(folder: Path, options: DemoOptions) -> None:
     if folder.exists():
         if not (folder / MARKER).exists() and any(folder.iterdir()):
@@ -184,15 +201,7 @@ def _prepare(folder: Path, options: DemoOptions) -> None:
         shutil.rmtree(folder)
     (folder / "models").mkdir(parents=True)
     (folder / MARKER).touch()
-    write_shapes_dataset(
-        folder / "data" / "shapes",
-        train_images=TRAIN_IMAGES,
-        val_images=VALIDATION_IMAGES,
-        image_px=IMAGE_PX,
-        seed=7,
-    )
-    tiny = files("bot.sandbox.data").joinpath("tiny.yaml").read_text()
-    (folder / "models" / "tiny.yaml").write_text(tiny)
+    _write_examples(folder)
     engine = open_engine(_database_url(folder, options))
     schema.upgrade(engine)
     engine.dispose()
