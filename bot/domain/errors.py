@@ -21,6 +21,7 @@
     │   ├── TextTooLong
     │   ├── InvalidRunSpec
     │   ├── InvalidTemplateName
+    │   ├── InvalidUnixUser
     │   └── InvalidSetting
     ├── NotFound
     │   ├── UnknownReservation
@@ -120,7 +121,12 @@ from bot.domain.forecast_errors import CannotGiveMinutes, NoRunToFit
 from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOffer
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.outage_errors import AdminsOnly, UnknownHostName
-from bot.domain.process_errors import CannotAdopt, ProcessSettled, UnknownProcess
+from bot.domain.process_errors import (
+    CannotAdopt,
+    InvalidUnixUser,
+    ProcessSettled,
+    UnknownProcess,
+)
 from bot.domain.series_errors import (
     NoOccurrenceAhead,
     NoOccurrenceFits,
@@ -165,6 +171,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "InvalidGpuCount",
     "InvalidRequest",
     "InvalidTemplateName",
+    "InvalidUnixUser",
     "LastAdmin",
     "LinkOver",
     "MaintenanceStays",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain.error_branches import Conflict, NotFound
+from bot.domain.error_branches import Conflict, InvalidRequest, NotFound
+
+
+class InvalidUnixUser(InvalidRequest):
+    """That cannot be the Unix user of a person; root is everybody's."""
+
+    code = "invalid_unix_user"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self.name = name
 
 
 class UnknownProcess(NotFound):

@@ -185,5 +185,14 @@ def processes_card(views: Sequence[ProcessView]) -> Card:
     return Card(f"{len(views)} on GPUs without a booking", tuple(blocks))
 
 
+def unix_users_card(slack_id: str, names: Sequence[str]) -> Card:
+    """Return whose processes those of which Unix users are from now on."""
+    who = person(slack_id)
+    if not names:
+        return _said(f":white_check_mark: No Unix user is {who}'s: their processes are not known.")
+    shown = clip(", ".join(safe(name, 40) for name in names), 400)
+    return _said(f":white_check_mark: Processes of {shown} are {who}'s, on every host.")
+
+
 def _said(text: str) -> Card:
     return Card(clip(text, FALLBACK_CHARS), (section(text),))

@@ -76,6 +76,13 @@ def _no_such_file(error: errors.NoSuchFile, words: Words) -> Sentence:
     )
 
 
+def _invalid_unix_user(error: errors.InvalidUnixUser, words: Words) -> Sentence:
+    return Sentence(
+        f"“{words.foreign(error.name)}” cannot be the Unix user of one person.",
+        "Write the name that the hosts know them by, such as unix=bob; root is nobody's own.",
+    )
+
+
 def _unknown_process(error: errors.UnknownProcess, words: Words) -> Sentence:
     return Sentence(
         f"No process {error.process_id} was noticed.",
@@ -115,6 +122,7 @@ WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     errors.NoSuchAttempt: _no_such_attempt,
     errors.UnknownRun: _unknown_run,
     errors.NoSuchFile: _no_such_file,
+    errors.InvalidUnixUser: _invalid_unix_user,
     errors.UnknownProcess: _unknown_process,
     errors.ProcessSettled: _process_settled,
     errors.CannotAdopt: _cannot_adopt,

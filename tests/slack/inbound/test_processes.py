@@ -139,3 +139,17 @@ def test_every_state_and_outcome_is_a_message_that_slack_takes() -> None:
         assert message_problems(list(card.blocks)) == []
         spoken = [block["text"]["text"] for block in card.blocks if block["type"] == "section"]
         assert "<!channel>" not in " ".join([card.text, *spoken])
+
+
+async def test_an_admin_says_whose_a_unix_user_is(office: Office, clock: SetClock) -> None:
+    told = await office.say("/gpu member <@U0BOB|bob> unix=bob")
+    assert "Processes of bob are <@U0BOB>'s" in text_of(told)
+    await office.say("/gpu reserve 4 now 4h")
+    view = await notice(office, clock)
+    assert view.likely_slack_id == "U0BOB"
+    refused = await office.say("/gpu member <@U0BOB|bob> unix=bob", user="U0BOB")
+    assert "Only an admin" in text_of(refused)
+    wrong = await office.say("/gpu member <@U0BOB|bob> unix=root")
+    assert "nobody's own" in text_of(wrong)
+    none = await office.say("/gpu member <@U0BOB|bob> unix=none")
+    assert "No Unix user" in text_of(none)
