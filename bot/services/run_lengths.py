@@ -89,17 +89,6 @@ def samples(tx: Tx, spec: TrainingSpec) -> tuple[PaceSample, ...]:
     )
 
 
-def paces_of(tx: Tx, run: RunRow) -> tuple[AttemptPaceRow, ...]:
-    """Return what is kept of every attempt of a run, in order."""
-    return tuple(
-        tx.session.scalars(
-            select(AttemptPaceRow)
-            .where(AttemptPaceRow.run_id == run.id)
-            .order_by(AttemptPaceRow.attempt_id)
-        )
-    )
-
-
 def _key_fields(row: AttemptRow) -> dict[str, object]:
     spec = spec_from_json(row.run.spec)
     models = [claim.gpu.model for claim in row.run.reservation.claims]

@@ -187,7 +187,8 @@ def _retries_at(run: RunRow) -> datetime | None:
 
 
 def _finishes_early(run: RunRow) -> bool:
-    session = object_session(run)
+    trains = run.state in (RunState.STARTING, RunState.RUNNING, RunState.STOPPING)
+    session = object_session(run) if trains else None
     watch = session.get(ForecastWatchRow, run.reservation_id) if session else None
     return watch is not None and watch.finish_early_since is not None
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from bot.domain.errors import BerthError, InvalidRunSpec
+from bot.domain.errors import BerthError, InvalidRunSpec, UnknownGpuType, UnreadableRequest
 from bot.services import plans, queries
 from bot.slack.asked import Asked, metadata
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.error_sentences import PlainWords, sentence
 from bot.slack.blocks.plan import plan_card
 from bot.slack.blocks.plan_modal import (
+    DEADLINE,
+    GPU_TYPE,
     GPUS,
     answer_modal,
     field_of,
@@ -22,6 +25,9 @@ from bot.slack.desk import Desk
 from bot.slack.inbound.open_view import open_view
 from bot.slack.inbound.submit_form import FIELD_CHARS, Submitted
 from bot.slack.plan_grammar import parse_plan
+
+_FIELDS: Mapping[type[BerthError], str] = {UnreadableRequest: DEADLINE, UnknownGpuType: GPU_TYPE}
+"""Which input an error is about, where it is not the number of GPUs."""
 
 
 async def plan(desk: Desk, asked: Asked, rest: str) -> None:
@@ -65,7 +71,7 @@ def _refused(error: BerthError, private: str, tz: ZoneInfo) -> Submitted:
     card: Card = refusal_card(error, tz)
     view = answer_modal(card, private)
     words = str(sentence(error, PlainWords(tz)))
-    faults = {GPUS: words}
+    faults = {_FIELDS.get(type(error), GPUS): words}
     if isinstance(error, InvalidRunSpec):
         faults = {field_of(name): fault for name, fault in error.problems.items()}
     shown = {name: (fault or words)[:FIELD_CHARS] for name, fault in faults.items()}

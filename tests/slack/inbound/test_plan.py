@@ -106,6 +106,10 @@ async def test_the_form_answers_in_its_place_and_its_faults_at_their_fields(
     assert view["callback_id"] == "plan_modal"
     refused = await office.submit({"epochs": "many"})
     assert "epochs" in str(refused)
+    past = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp())
+    refused = await office.submit({"plan_deadline": past})
+    assert "lies ahead" in str(refused)
+    assert "plan_deadline" in str(refused)
     values = {"model": "yolo11m", "data": "coco.yaml", "epochs": "100", "imgsz": "640"}
     await office.submit({**values, "batch": "16"})
     shown: Json | None = await office.eventually(
