@@ -25,7 +25,8 @@ from bot.protocol.version import PROTOCOL_VERSION, is_compatible
 _Answer = TypeVar("_Answer", bound=Message)
 _TIMEOUT_S = 15.0
 _FILE_TIMEOUT_S = httpx.Timeout(_TIMEOUT_S, read=120.0, write=60.0)
-_CHUNK_BYTES = 256 * 1024
+# Small on purpose: what is larger is given back to the system late, if ever.
+_PIECE_BYTES = 64 * 1024
 
 
 class ControlPlaneError(Exception):
@@ -142,7 +143,7 @@ class ControlPlane:
         request = self._client.build_request(
             "PUT",
             file.path("artifacts"),
-            content=_chunks(path),
+            content=_pieces(path, 0, file.size_bytes),
             headers={**file.headers(), "Content-Length": str(file.size_bytes)},
             timeout=_FILE_TIMEOUT_S,
         )
@@ -157,18 +158,25 @@ class ControlPlane:
         request = self._client.build_request("GET", file.path("uploads"), headers=file.headers())
         return _parse(await self._send(request), UploadState)
 
-    async def put_chunk(self, file: FileToSend, first_byte: int, chunk: bytes) -> UploadState:
+    async def put_chunk(
+        self, file: FileToSend, path: Path, first_byte: int, size_bytes: int
+    ) -> UploadState:
         """Send one chunk and return how much has arrived. Idempotent.
 
         Raises:
             ControlPlaneError: it could not be done now; `MessageRefused` with status 422 means
                 that the whole is damaged and begins anew.
+            OSError: the file cannot be read.
         """
         request = self._client.build_request(
             "PUT",
             file.path("uploads"),
-            content=chunk,
-            headers={**file.headers(), "X-Berth-Offset": str(first_byte)},
+            content=_pieces(path, first_byte, size_bytes),
+            headers={
+                **file.headers(),
+                "X-Berth-Offset": str(first_byte),
+                "Content-Length": str(size_bytes),
+            },
             timeout=_FILE_TIMEOUT_S,  # with the last one the whole is put together and checked
         )
         return _parse(await self._send(request), UploadState)
@@ -194,7 +202,7 @@ class ControlPlane:
                 _raise_for(response)
                 is_rest = response.status_code == httpx.codes.PARTIAL_CONTENT
                 with target.open("ab" if is_rest else "wb") as file:
-                    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+                    async for chunk in response.aiter_bytes(_PIECE_BYTES):
                         await asyncio.to_thread(file.write, chunk)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ControlPlaneError(f"{type(error).__name__} {error}".strip()) from error
@@ -244,7 +252,13 @@ def _parse(response: httpx.Response, answer: type[_Answer]) -> _Answer:
         raise ControlPlaneError(f"unreadable answer: {str(error)[:300]}") from error
 
 
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
+async def _pieces(path: Path, first_byte: int, size_bytes: int) -> AsyncIterator[bytes]:
+    left = size_bytes
     with path.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk
+        file.seek(first_byte)
+        while left > 0:
+            piece = await asyncio.to_thread(file.read, min(_PIECE_BYTES, left))
+            if not piece:
+                raise OSError(f"{path.name} has become shorter")
+            left -= len(piece)
+            yield piece

@@ -20,8 +20,8 @@ from bot.agent.control_plane import (
 )
 from bot.protocol.messages import ResumePoint
 
-CHUNK_BYTES = 4 * 2**20
-"""Held in memory while it is sent; a smaller file goes in one piece."""
+CHUNK_BYTES = 8 * 2**20
+"""At most so much is sent again after a broken connection; a smaller file goes in one piece."""
 
 
 class TransferAbandonedError(Exception):
@@ -77,10 +77,10 @@ async def send_file(
     while not state.complete:
         if not goes_on():
             raise TransferAbandonedError(file.name)
-        chunk = await asyncio.to_thread(_read, path, state.received_bytes, chunk_bytes)
         before = state.received_bytes
-        state = await control_plane.put_chunk(file, before, chunk)
-        if chunk and not state.complete and state.received_bytes == before:
+        wanted = min(chunk_bytes, size - before)
+        state = await control_plane.put_chunk(file, path, before, wanted)
+        if wanted and not state.complete and state.received_bytes == before:
             raise ControlPlaneError(f"{file.name} does not get on at {before} bytes")
 
 
@@ -124,9 +124,3 @@ def _measure(path: Path) -> tuple[str, int]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return digest.hexdigest(), file.tell()
-
-
-def _read(path: Path, first: int, size_bytes: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(first)
-        return file.read(size_bytes)

@@ -62,6 +62,13 @@ class FakeControlPlane:
         return f"http://127.0.0.1:{self.port}"
 
     async def mend(self) -> None:
+        self._runner = await self.runner()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def runner(self) -> web.AppRunner:
+        """All that it answers, ready to be put behind a door."""
         app = web.Application(client_max_size=64 * 1024 * 1024, middlewares=[self._check])
         app.router.add_post("/agent/v1/register", self._register)
         app.router.add_get("/agent/v1/desired", self._desired)
@@ -70,11 +77,9 @@ class FakeControlPlane:
         app.router.add_get("/agent/v1/attempts/{id}/artifacts/{name}", self._send_artifact)
         app.router.add_get("/agent/v1/attempts/{id}/uploads/{name}", self._upload_state)
         app.router.add_put("/agent/v1/attempts/{id}/uploads/{name}", self._chunk)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.02)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.02)
+        await runner.setup()
+        return runner
 
     async def cut(self) -> None:
         if self._runner is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from bot.agent.gpus_simulated import SimulatedProbe
 from bot.agent.options import AgentOptions
 from bot.agent.service import run_agent
 from bot.bootstrap.system_clock import SystemClock
+from bot.ports.clock import Clock
 from bot.protocol.messages import DesiredAttempt, RunSpec, StopReason
 from tests.agent.fake_control_plane import TOKEN, FakeControlPlane
 
@@ -25,6 +28,7 @@ STUB = Path(__file__).with_name("stub_trainer.py")
 SCRIPTS = {
     "quick.yaml": {"epoch_s": 0.02},
     "slow.yaml": {"epoch_s": 0.1},
+    "chatty.yaml": {"epoch_s": 0.02, "log_lines": 200},
     "endless.yaml": {"epoch_s": 30},
     "deaf.yaml": {"epoch_s": 30, "on_sigterm": "ignore", "linger": "session"},
     "deaf-escape.yaml": {"epoch_s": 30, "on_sigterm": "ignore", "linger": "escape"},
@@ -50,9 +54,11 @@ class GpuHost:
             (self.data / name).write_text(json.dumps(script))
         self.probe = SimulatedProbe(2, "test-host")
         self.gpus = [gpu.uuid for gpu in self.probe.inventory()]
+        self.clock: Clock = SystemClock()
+        self.changed_options: dict[str, Any] = {}
 
     def options(self) -> AgentOptions:
-        return AgentOptions(
+        options = AgentOptions(
             control_plane_url=self.control_plane.url,
             token=TOKEN,
             host_name="test-host",
@@ -67,7 +73,9 @@ class GpuHost:
             soft_stop_margin_s=0.3,
             leftover_grace_s=0.3,
             proxies_from_environment=False,
+            disk_floor_mib=0,
         )
+        return dataclasses.replace(options, **self.changed_options)
 
     def attempt(
         self,
@@ -112,7 +120,7 @@ class GpuHost:
     async def agent(self) -> AsyncIterator[None]:
         """Run an agent in this process; every training must be over when it is left."""
         stop = asyncio.Event()
-        task = asyncio.create_task(run_agent(self.options(), self.probe, SystemClock(), stop))
+        task = asyncio.create_task(run_agent(self.options(), self.probe, self.clock, stop))
         try:
             yield
             if not self.control_plane.port:

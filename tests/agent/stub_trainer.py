@@ -7,6 +7,8 @@ It is scripted by the dataset file, JSON with these keys, all optional:
     finish       "succeed" (default), "crash", "die" (SIGKILL itself), "oom", "hang" (after its end)
     linger       "session" or "escape": leave a child behind, in its session or in one of its own
     boot_s       seconds before its first event
+    checkpoint_bytes  how large its checkpoints are
+    log_lines    how many lines of 100 characters it writes with each epoch
 """
 
 from __future__ import annotations
@@ -80,6 +82,8 @@ class Stub:
 
     def finish_epoch(self, epoch: int, epochs: int) -> None:
         print(f"epoch {epoch}/{epochs}", flush=True)  # noqa: T201 - it is the log
+        for line in range(self.script.get("log_lines", 0)):
+            print(f"{epoch}.{line} {'y' * 90}", flush=True)  # noqa: T201 - it is the log
         results = self.run_dir / "results.csv"
         if not results.exists():
             results.write_text("epoch,time,loss\n")
@@ -105,6 +109,7 @@ class Stub:
         beside = weights / ".last.tmp"
         with zipfile.ZipFile(beside, "w") as archive:
             archive.writestr("epoch", str(epoch))
+            archive.writestr("weights", os.urandom(self.script.get("checkpoint_bytes", 0)))
         beside.replace(path)
         self.emit("checkpoint_saved", at=now(), epoch=epoch, path=str(path))
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -33,11 +34,12 @@ def _options(host: GpuHost) -> str:
 
 
 @asynccontextmanager
-async def agent_process(host: GpuHost) -> AsyncIterator[asyncio.subprocess.Process]:
+async def agent_process(host: GpuHost, *before: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run an agent as a process of its own; ``before`` are words before its command."""
     log = (host.state_dir.parent / "agent.log").open("ab")
     with log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(SCRIPT), _options(host), stdout=log, stderr=log
+            *before, sys.executable, str(SCRIPT), _options(host), stdout=log, stderr=log
         )
     try:
         yield process
@@ -193,6 +195,40 @@ async def test_a_claim_that_ended_while_no_agent_ran_is_honoured_at_once(
     await control_plane.cut()
     async with agent_process(host):
         await until(lambda: not host.processes(), "the GPU free")
+
+
+async def test_an_agent_that_is_asked_to_stop_reports_once_more_and_ends_at_once(
+    host: GpuHost, control_plane: FakeControlPlane
+) -> None:
+    host.changed_options = {"heartbeat_s": 60.0}
+    control_plane.want(host.attempt(data="endless.yaml"))
+    async with agent_process(host) as process:
+        await until(lambda: 1 in control_plane.observations, "a report")
+        await asyncio.sleep(0.5)  # the reports of the start are over
+        heard = len(control_plane.reports)
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert len(control_plane.reports) > heard
+    assert len(host.processes()) == 1
+
+
+async def test_beside_a_training_the_agent_uses_next_to_nothing(
+    host: GpuHost, control_plane: FakeControlPlane
+) -> None:
+    """With the intervals of a real host; the bound is generous, docs/operations.md has figures."""
+    host.changed_options = {"heartbeat_s": 5.0, "tick_s": 0.5, "poll_wait_s": 25.0}
+    control_plane.want(host.attempt(data="slow.yaml", epochs=1000))
+    async with agent_process(host) as process:
+        await until_epochs(control_plane, 5)
+        before_s, began_s = _processor_s(process.pid), time.monotonic()
+        await asyncio.sleep(6)
+        used = (_processor_s(process.pid) - before_s) / (time.monotonic() - began_s)
+        assert used < 0.10, f"{used:.1%} of a core"
+
+
+def _processor_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def test_the_agent_is_small(host: GpuHost, control_plane: FakeControlPlane) -> None:
