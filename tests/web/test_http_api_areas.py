@@ -413,3 +413,28 @@ async def test_an_answer_that_comes_twice_at_once_is_given_once(
     assert by_status <= {200, 403, 409}
     states = {answer.json()["state"] for answer in answers if answer.status_code == 200}
     assert len(states) == 1
+
+
+async def test_only_a_run_goes_on_or_is_tried_again(
+    api: httpx.AsyncClient, berth: UseCases, bob: Header
+) -> None:
+    bare = await book(api)
+    for verb, body in (("continue", {"now": True}), ("retry", {"batch": 8})):
+        here = f"/reservations/{bare}/{verb}"
+        refused = await sent(api, "POST", here, body, status=409)
+        assert refused["error"] == "nothing_to_continue"
+        await sent(api, "POST", here, body, headers=bob, status=403)
+
+
+async def test_a_run_goes_on_in_the_next_free_window(
+    api: httpx.AsyncClient, berth: UseCases
+) -> None:
+    run = {"model": "yolov8n", "data": "coco8.yaml", "epochs": 3}
+    wish = {"length_s": 7200, "run": run}
+    booked = await sent(api, "POST", "/reservations", wish, status=201)
+    fire_all(berth)
+    here = f"/reservations/{booked['id']}/continue"
+    for _ in range(2):
+        assert (await sent(api, "POST", here, {}))["id"] == booked["id"]
+    first, second = (await sent(api, "GET", "/reservations"))["reservations"]
+    assert (first["id"], second["starts_at"]) == (booked["id"], booked["ends_at"])

@@ -20,6 +20,9 @@ ROUTES_OF: dict[str, tuple[str, ...]] = {
     "extend": ("POST /reservations/{number}/extend",),
     "shorten": ("POST /reservations/{number}/shorten",),
     "move": ("POST /reservations/{number}/move",),
+    "plan": ("POST /plan",),
+    "continue": ("POST /reservations/{number}/continue",),
+    "retry": ("POST /reservations/{number}/retry",),
     "transfer": (
         "POST /transfers",
         "POST /transfers/{number}/accept",

@@ -12,6 +12,7 @@ from bot.ports.artifact_store import ArtifactStore
 from bot.ports.use_cases import UseCaseRunner
 from bot.web.api import (
     answering,
+    going_on,
     handovers,
     outages,
     people,
@@ -53,6 +54,7 @@ AREAS: tuple[Area, ...] = (
     people.team_routes,
     runs.run_routes,
     runs.run_file_routes,
+    going_on.going_on_routes,
     templates.template_routes,
     processes.process_routes,
     timeline.timeline_routes,

@@ -16,7 +16,7 @@ from bot.ports.use_cases import UseCaseRunner
 from bot.services import queries, queue, waitlist
 from bot.web.api.answers import ReservationAnswer
 from bot.web.api.door import Number
-from bot.web.api.wishes import GpusWish, ReservationWish, RunWish
+from bot.web.api.wishes import GpusWish, RunWish, WindowWish
 
 
 class JobWish(GpusWish):
@@ -110,7 +110,7 @@ def waitlist_routes(run: UseCaseRunner, door: Any) -> APIRouter:
         return Waitlist(waitlist=[WaitAnswer.of(view) for view in views])
 
     @router.post("", status_code=201, summary="Wait for a window that is full")
-    async def join(wish: ReservationWish, member: Member = door) -> WaitAnswer:
+    async def join(wish: WindowWish, member: Member = door) -> WaitAnswer:
         form = await run(queries.booking_form)
         request = wish.request(form.now, form.run_defaults, None)
         return WaitAnswer.of(await run(waitlist.join, member, request))

@@ -107,25 +107,15 @@ class BookableWish(GpusWish):
         )
 
 
-class ReservationWish(BookableWish):
-    """A booking: a length or an end, from a start on or from now."""
+class WindowWish(BookableWish):
+    """A wish for one window: a length or an end, from a start on or from now."""
 
     start: Instant | None = Field(None, description="now, when it is left out")
     end: Instant | None = None
     length_s: int | None = Field(None, ge=1, le=LONGEST_S)
-    second_start: Instant | None = Field(
-        None, description="a training in two parts goes on then, until `second_end`"
-    )
-    second_end: Instant | None = None
 
     @model_validator(mode="after")
     def _length_or_end(self) -> Self:
-        if (self.second_start is None) != (self.second_end is None):
-            raise ValueError("give both second_start and second_end, or neither")
-        if self.second_start and self.second_end and self.second_end <= self.second_start:
-            raise ValueError("second_end must be after second_start")
-        if self.second_start and self.run is None:
-            raise ValueError("only a training can go on in a second window")
         if (self.end is None) == (self.length_s is None):
             raise ValueError("give either length_s or end")
         if self.end is not None and self.start is not None and self.end <= self.start:
@@ -143,11 +133,39 @@ class ReservationWish(BookableWish):
         length = timedelta(seconds=self.length_s or 0)
         if self.end is not None:
             length = self.end - (self.start or now)
-        second = None
-        if self.second_start is not None and self.second_end is not None:
-            second = TimeWindow(self.second_start, self.second_end)
-        asked = self.asked(length, defaults, request_key)
-        return replace(asked, start=self.start, second=second)
+        return replace(self.asked(length, defaults, request_key), start=self.start)
+
+
+class ReservationWish(WindowWish):
+    """A booking; a training may have a second window, in which it goes on."""
+
+    second_start: Instant | None = Field(
+        None, description="a training in two parts goes on then, until `second_end`"
+    )
+    second_end: Instant | None = None
+
+    @model_validator(mode="after")
+    def _both_parts(self) -> Self:
+        if (self.second_start is None) != (self.second_end is None):
+            raise ValueError("give both second_start and second_end, or neither")
+        if self.second_start and self.second_end and self.second_end <= self.second_start:
+            raise ValueError("second_end must be after second_start")
+        if self.second_start and self.run is None:
+            raise ValueError("only a training can go on in a second window")
+        return self
+
+    def request(
+        self, now: datetime, defaults: TrainingSpec, request_key: str | None
+    ) -> ReserveRequest:
+        """Return the request for the services.
+
+        Raises:
+            InvalidRunSpec: the training has faults.
+        """
+        asked = super().request(now, defaults, request_key)
+        if self.second_start is None or self.second_end is None:
+            return asked
+        return replace(asked, second=TimeWindow(self.second_start, self.second_end))
 
 
 class ReasonWish(Wish):
