@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.slack.asked import Asked
 from bot.slack.blocks import (
+    again_button,
     forecast_words,
     handover_modals,
     handovers,
@@ -81,7 +82,7 @@ COMMANDS: Mapping[str, Work] = {COMMAND: gpu}
 ACTIONS: Mapping[str, Work] = {
     OPEN_ACTION: open_form,
     TRAIN_ACTION: toggle_training,
-    train_modal.AGAIN_ACTION: train_command.click_again,
+    again_button.AGAIN_ACTION: train_command.click_again,
     train_modal.TEMPLATE_ACTION: train_command.choose_template,
     templates.DELETE_ACTION: template_command.click_delete,
     MENU_ACTION: logs_command.choose_from_menu,

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from bot.domain.states import RunState
 from bot.domain.views import ReservationView
+from bot.slack.blocks.again_button import again_button
 from bot.slack.blocks.text import Block, plain
-from bot.slack.blocks.train_modal import again_button
 
 MENU_ACTION = "run.menu"
 """The ``action_id`` of the menu; a value is what is chosen and the number of the reservation."""

@@ -13,18 +13,20 @@ from typing import Any
 from bot.domain.run_spec import TASKS, TrainingSpec, task_of_model
 from bot.domain.templates import SameAgain, TemplateView
 from bot.domain.views import BookingForm
-from bot.services.train_forms import TrainFormData
+from bot.services.train_forms import LengthHint, TrainFormData
 from bot.slack.blocks import booking_modal
+from bot.slack.blocks.again_button import again_button
 from bot.slack.blocks.booking_modal import FormState, initial_state, message_modal
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.plan import basis_words, span_words
 from bot.slack.blocks.run_words import spec_words
 from bot.slack.blocks.text import (
     Block,
     actions,
-    button,
     clip,
     count_text,
     divider,
+    duration_text,
     gpu_list,
     plain,
     section,
@@ -33,9 +35,6 @@ from bot.slack.blocks.text import (
 from bot.slack.train_grammar import TrainDraft
 
 CALLBACK = "train_modal"
-AGAIN_ACTION = "train.again"
-"""The ``action_id`` of "Same as last time"; its value is the reservation, or ``last``."""
-
 TEMPLATE_ACTION = "train.template"
 """The ``action_id`` of the menu of templates in the form; a value is the name of one."""
 
@@ -82,16 +81,17 @@ def filled(spec: TrainingSpec, booking: FormState, generation: int = 0) -> Train
     )
 
 
-def state_of_draft(draft: TrainDraft, form: BookingForm) -> TrainState:
-    """Return a form that holds what a line has said."""
-    empty = initial_state(form)
+def state_of_draft(draft: TrainDraft, data: TrainFormData) -> TrainState:
+    """Return a form that holds what a line has said; a length that is known is preselected."""
+    empty = initial_state(data.form)
+    likely = data.hint.length if data.hint is not None else empty.length
     booking = replace(
         empty,
         gpus=str(draft.gpu_count),
         gpu_type=draft.gpu_type or "",
         start=draft.start or empty.start,
         start_now=draft.starts_now,
-        length=draft.length or empty.length,
+        length=draft.length or likely,
         priority=draft.priority,
         note=draft.note,
     )
@@ -122,7 +122,23 @@ def state_of_template(template: TemplateView, state: TrainState) -> TrainState:
     return filled(template.spec, booking, state.generation + 1)
 
 
-def proposal_card(again: SameAgain) -> Card:
+def hint_line(hint: LengthHint | None) -> str:
+    """Return how long what stands in the form takes, or nothing where nothing is known of it."""
+    if hint is None:
+        return ""
+    return (
+        f":crystal_ball: Takes {span_words(hint.span)}, {basis_words(hint.estimate)}:"
+        f" book {duration_text(hint.length)}."
+    )
+
+
+def notice_of(*lines: str) -> Card | None:
+    """Return lines as a notice above the form; none where there are none."""
+    shown = [line for line in lines if line]
+    return Card(clip(shown[0], FAULT_CHARS), (section("\n".join(shown)),)) if shown else None
+
+
+def proposal_card(again: SameAgain, hint: LengthHint | None = None) -> Card:
     """Return what stands above a form that holds a past training: where it fits next."""
     past = again.past
     what = f"The training of R{past.reservation_id}: {spec_words(past.spec)}."
@@ -136,7 +152,9 @@ def proposal_card(again: SameAgain) -> Card:
             f"Nearest window: *{window_text(again.window)}* on {gpu_list(again.gpus)}."
             " Nothing is booked yet: *Book* books it, or change anything first."
         )
-    return Card(clip(what, FAULT_CHARS), (section(f":repeat: {what}\n{where}"),))
+    return Card(
+        clip(what, FAULT_CHARS), (section(f":repeat: {what}\n{where}\n{hint_line(hint)}".rstrip()),)
+    )
 
 
 def train_modal(
@@ -158,12 +176,6 @@ def train_modal(
         "private_metadata": private_metadata,
         "blocks": [*top, *shortcuts, *(_of_generation(one, state.generation) for one in inputs)],
     }
-
-
-def again_button(reservation_id: int | None = None) -> Block:
-    """Return the button that opens the form with a past training; None: the last one."""
-    value = "last" if reservation_id is None else str(reservation_id)
-    return button("Same as last time", AGAIN_ACTION, value)
 
 
 def _shortcuts(data: TrainFormData) -> list[Block]:

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from bot.domain.errors import BerthError, Unavailable
 from bot.domain.people import Member
 from bot.services import train_forms
-from bot.services.train_forms import TrainFormData
+from bot.services.train_forms import Known, TrainFormData
 from bot.slack.asked import Asked, metadata
 from bot.slack.blocks.booking_modal import message_modal
 from bot.slack.blocks.card import Card
@@ -30,6 +30,8 @@ from bot.slack.blocks.train_fields import (
 from bot.slack.blocks.train_modal import (
     TITLE,
     TrainState,
+    hint_line,
+    notice_of,
     proposal_card,
     state_of_draft,
     state_of_past,
@@ -95,9 +97,10 @@ async def _train_in_one_line(desk: Desk, asked: Asked, rest: str) -> None:
 async def _show_draft(desk: Desk, asked: Asked, draft: TrainDraft, member: Member) -> None:
     def fill(data: TrainFormData) -> tuple[TrainState, Card | None]:
         text = ":pencil2: Say when and for how long; nothing is booked yet."
-        return state_of_draft(draft, data.form), Card(text, (section(text),))
+        return state_of_draft(draft, data), notice_of(text, hint_line(data.hint))
 
-    await _open(desk, asked, desk.run(train_forms.form, member), fill)
+    known = Known(draft.spec, draft.gpu_count, draft.gpu_type)
+    await _open(desk, asked, desk.run(train_forms.form, member, known=known), fill)
 
 
 async def click_again(desk: Desk, asked: Asked) -> None:
@@ -128,7 +131,7 @@ async def choose_template(desk: Desk, asked: Asked) -> None:
     state = read_train_state(asked.view)
     if data.chosen is not None:
         state = state_of_template(data.chosen, state)
-    await _redraw(desk, asked, data, state, None)
+    await _redraw(desk, asked, data, state, notice_of(hint_line(data.hint)))
 
 
 async def submit_train(desk: Desk, asked: Asked) -> Submitted:
@@ -174,7 +177,7 @@ def _proposed(data: TrainFormData, generation: int = 0) -> tuple[TrainState, Car
     if data.again is None:
         return untouched(data.form), None
     state = state_of_past(data.again, data.form, generation)
-    return state, proposal_card(data.again)
+    return state, proposal_card(data.again, data.hint)
 
 
 async def open_again(desk: Desk, asked: Asked, reservation_id: int | None) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from bot.bootstrap.system_clock import SystemClock
 from bot.clockwork.deliveries import DeliveryRound
 from bot.protocol.messages import EndCause
+from bot.slack.blocks.again_button import AGAIN_ACTION as SAME_ACTION
 from bot.slack.blocks.logs import AGAIN_ACTION, FULL_ACTION
 from bot.slack.blocks.run_menu import MENU_ACTION
-from bot.slack.blocks.train_modal import AGAIN_ACTION as SAME_ACTION
 from bot.slack.blocks.train_modal import CALLBACK
 from bot.slack.outbound.messenger import SlackMessenger
 from bot.slack.outbound.send_budget import SendBudget

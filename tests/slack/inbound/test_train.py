@@ -6,9 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 
 from bot.domain.run_spec import TrainingSpec
+from bot.slack.blocks.again_button import AGAIN_ACTION
 from bot.slack.blocks.templates import DELETE_ACTION
-from bot.slack.blocks.train_modal import AGAIN_ACTION, CALLBACK, TEMPLATE_ACTION
+from bot.slack.blocks.train_modal import CALLBACK, TEMPLATE_ACTION
 from tests.slack.inbound.office import Json, Office, text_of, values_of
+from tests.support.history import a_finished_run
+from tests.support.world import a_member
 
 LINE = (
     "/gpu train yolov8l data=coco.yaml epochs=100 imgsz=960 batch=32 seed=1 lr0=0.001"
@@ -178,3 +181,16 @@ async def test_slow_data_opens_a_form_that_waits(office: Office) -> None:
     assert said["ok"]
     await office.eventually(lambda: "One moment" in text_of(office.modal()))
     assert (await form_with(office, "More arguments"))["callback_id"] == CALLBACK
+
+
+async def test_a_length_that_is_known_from_earlier_runs_is_proposed(office: Office) -> None:
+    alice = a_member(office.berth)
+    spec = TrainingSpec("yolov8l", "coco.yaml", epochs=10)
+    for _ in range(3):
+        a_finished_run(office.berth, alice, spec, 1800.0)
+    view = await office.open_form(text="/gpu train yolov8l coco.yaml epochs=10 now")
+    assert "from 3 runs" in text_of(view)
+    sent = await office.submit()
+    assert sent["ok"], sent
+    (booked,) = [one for one in office.reservations() if one.run and one.run.spec.epochs == 10]
+    assert 5 <= booked.window.length.total_seconds() / 3600 <= 8  # ten epochs of half an hour
