@@ -9,6 +9,10 @@ Follows: 9fb6adabd501
 
 from __future__ import annotations
 
+import re
+from statistics import median
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -131,6 +135,8 @@ def upgrade() -> None:
         "ix_attempt_paces_task_data", "attempt_paces", ["task", "data", "attempt_id"], unique=False
     )
 
+    _fill_paces()
+
 
 def downgrade() -> None:
     op.drop_index("ix_attempt_paces_task_data", table_name="attempt_paces")
@@ -142,3 +148,95 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_minutes_asks_next_reservation_id"), table_name="minutes_asks")
     op.drop_table("minutes_asks")
     op.drop_table("forecast_watches")
+
+
+RECENT = 10
+_MAKERS = re.compile(r"\A(?:(?:nvidia|tesla|geforce|quadro|amd|instinct)[\s_-]+)+", re.IGNORECASE)
+
+RUNS = sa.table("runs", sa.column("id"), sa.column("spec", sa.JSON()))
+GPUS = sa.table("gpus", sa.column("uuid"), sa.column("model"))
+ATTEMPTS = sa.table(
+    "attempts",
+    sa.column("id"),
+    sa.column("run_id"),
+    sa.column("gpu_uuids", sa.JSON()),
+    sa.column("trainer_started_at", INSTANT),
+)
+EPOCHS = sa.table(
+    "epochs",
+    sa.column("attempt_id"),
+    sa.column("epoch"),
+    sa.column("epoch_s"),
+    sa.column("at", INSTANT),
+)
+PACES = sa.table(
+    "attempt_paces",
+    *(sa.column(name) for name in ("attempt_id", "run_id", "task", "model", "data", "imgsz")),
+    *(sa.column(name) for name in ("batch", "gpu_type", "gpu_count", "first_epoch", "last_epoch")),
+    *(sa.column(name) for name in ("first_epoch_s", "counted", "epoch_s", "startup_s")),
+    *(sa.column(name, INSTANT) for name in ("first_epoch_at", "last_epoch_at", "updated_at")),
+    sa.column("recent_s", sa.JSON()),
+)
+
+
+def _fill_paces() -> None:
+    """Write what attempts of earlier releases have measured, so that plans have a history."""
+    bind = op.get_bind()
+    gpus = bind.execute(sa.select(GPUS.c.uuid, GPUS.c.model))
+    models = {gpu.uuid: gpu.model for gpu in gpus}
+    attempts = bind.execute(
+        sa.select(
+            ATTEMPTS.c.id,
+            ATTEMPTS.c.run_id,
+            ATTEMPTS.c.gpu_uuids,
+            ATTEMPTS.c.trainer_started_at,
+            RUNS.c.spec,
+        ).join_from(ATTEMPTS, RUNS, RUNS.c.id == ATTEMPTS.c.run_id)
+    ).all()
+    for attempt_id, run_id, uuids, started_at, spec in attempts:
+        epochs = bind.execute(
+            sa.select(EPOCHS.c.epoch, EPOCHS.c.epoch_s, EPOCHS.c.at)
+            .where(EPOCHS.c.attempt_id == attempt_id)
+            .order_by(EPOCHS.c.epoch)
+        ).all()
+        counted = [epoch.epoch_s for epoch in epochs[1:] if epoch.epoch_s > 0]
+        if not counted:
+            continue
+        first, last, level = epochs[0], epochs[-1], median(counted[-RECENT:])
+        startup_s = None
+        if started_at is not None:
+            loading_s = (first.at - started_at).total_seconds() - first.epoch_s
+            startup_s = max(0.0, loading_s) + max(0.0, first.epoch_s - level)
+        bind.execute(
+            PACES.insert().values(
+                attempt_id=attempt_id,
+                run_id=run_id,
+                **_key(spec, [models.get(uuid, "") for uuid in uuids]),
+                first_epoch=first.epoch,
+                last_epoch=last.epoch,
+                first_epoch_at=first.at,
+                last_epoch_at=last.at,
+                first_epoch_s=first.epoch_s,
+                counted=len(counted),
+                recent_s=counted[-RECENT:],
+                epoch_s=level,
+                startup_s=startup_s,
+                updated_at=last.at,
+            )
+        )
+
+
+def _key(spec: dict[str, Any], models: list[str]) -> dict[str, object]:
+    model = str(spec.get("model", ""))
+    if "/" not in model:
+        model = model.removesuffix(".yaml").removesuffix(".pt")
+    words = re.findall(r"[A-Za-z0-9]+", _MAKERS.sub("", models[0].strip())) if models else []
+    return {
+        "task": str(spec.get("task", "detect")),
+        "model": model[:255],
+        "data": str(spec.get("data", ""))[:255],
+        "imgsz": int(spec.get("imgsz", 640)),
+        "batch": int(spec.get("batch", 16)),
+        "gpu_type": ("-".join(words) or "unknown")[:255],
+        "gpu_count": len(models),
+    }
