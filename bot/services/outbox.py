@@ -103,6 +103,7 @@ def _waits_for_its_day(tx: Tx, reservation: ReservationRow) -> bool:
         and tx.now < reservation.starts_at - OCCURRENCE_CARD_AHEAD
         and reservation.state != ReservationState.PENDING
         and outbox.card_of(tx.session, reservation.id) is None
+        and not outbox.needs_its_card(tx.session, reservation.id)
     )
 
 

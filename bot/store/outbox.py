@@ -156,6 +156,23 @@ def drop_card_refresh(session: Session, reservation_id: int, now: datetime) -> N
     )
 
 
+def needs_its_card(session: Session, reservation_id: int) -> bool:
+    """Tell whether a card may be on its way to Slack, or something waits to be said below it.
+
+    Such a card cannot be dropped: a message for a thread that never is would hold up its lane.
+    """
+    session.flush()
+    waiting = select(OutboxRow.id).where(
+        OutboxRow.state == PENDING,
+        OutboxRow.reservation_id == reservation_id,
+        or_(
+            and_(OutboxRow.kind == DeliveryKind.CARD, OutboxRow.tries > 0),
+            OutboxRow.kind.not_in((DeliveryKind.CARD, DeliveryKind.DIRECT)),
+        ),
+    )
+    return session.scalar(waiting.limit(1)) is not None
+
+
 def claim_due(
     session: Session, now: datetime, owner: str, lease: timedelta, limit: int
 ) -> tuple[Delivery, ...]:
@@ -213,9 +230,7 @@ def _direct_message_first(now: datetime) -> ColumnElement[bool]:
     return exists().where(
         DirectMessageRow.state == PENDING,
         DirectMessageRow.lane == OutboxRow.lane,
-        or_(
-            DirectMessageRow.created_at < OutboxRow.created_at, DirectMessageRow.lease_until > now
-        ),
+        or_(DirectMessageRow.created_at < OutboxRow.created_at, DirectMessageRow.lease_until > now),
     )
 
 

@@ -18,7 +18,9 @@ from bot.domain.errors import (
     UnknownReservation,
     UnknownSeries,
 )
+from bot.domain.notices import ApprovalAsked
 from bot.domain.people import Member
+from bot.domain.priority import Priority
 from bot.domain.recurrence import EVERY_DAY, WORKING_DAYS, Recurrence, WallEnd
 from bot.domain.requests import ReserveRequest
 from bot.domain.series_views import SeriesView
@@ -29,6 +31,7 @@ from bot.services.transaction import UseCases
 from bot.store.offer_tables import SeriesExceptionRow, SeriesRow
 from bot.store.tables import AuditEventRow, OutboxRow, ReservationRow, TimerRow
 from tests.support.clock import SetClock
+from tests.support.clockwork import Postman
 from tests.support.world import TINY_RUN, a_host, a_member
 
 H = timedelta(hours=1)
@@ -272,6 +275,19 @@ def test_a_month_of_cards_does_not_fill_the_channel(berth: UseCases, clock: SetC
     shown = cards_sent(berth)
     assert view.upcoming[2].reservation_id in shown
     assert view.upcoming[1].reservation_id not in shown
+
+
+def test_what_is_to_be_said_below_a_card_does_not_lose_it(berth: UseCases) -> None:
+    a_host(berth)
+    alice = a_member(berth)
+    far = every(starts_on=MONDAY + 3 * DAY)
+    view = a_series(berth, alice, far, priority=Priority.P0)  # asked about below the first card
+    berth.run(series.cancel_all, alice, view.series_id, "no need")  # before it was posted
+    first = view.upcoming[0].reservation_id
+    postman = Postman()
+    postman.deliver_all(berth)
+    assert postman.cards[first].state is ReservationState.CANCELLED
+    assert isinstance(postman.threads[0], ApprovalAsked)
 
 
 def cards_sent(berth: UseCases) -> list[int]:
