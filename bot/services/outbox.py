@@ -30,8 +30,8 @@ class Parcel:
     """All that is needed to send one delivery, read at the moment of sending.
 
     ``shown_version`` is a digest of what the card will show; ``already_shown`` tells that it
-    shows just that.  ``notice`` is set for threads and direct messages, ``artifact_key`` for a plot and a
-    log.
+    shows just that.  ``notice`` is set for threads and direct messages, ``artifact_key``
+    for a plot and a log.
     """
 
     delivery: Delivery

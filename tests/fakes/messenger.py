@@ -6,9 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.domain.processes import ProcessView
-
 from bot.domain.notices import Notice
+from bot.domain.processes import ProcessView
 from bot.domain.views import ReservationView
 from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
 
