@@ -53,6 +53,7 @@ class Reporter:
         self._ranks = 1
         self._leaving = False
         self._meter: MemoryMeter | None = None
+        self._warned: set[str] = set()
         self.evaluating_best = False
         self.epochs_done = 0
         self.metrics: dict[str, float] = {}
@@ -71,8 +72,11 @@ class Reporter:
         }
 
     def warn(self, text: str) -> None:
-        """Tell something worth a line in the run's thread."""
+        """Tell something worth a line in the run's thread, once."""
         text = shortened(text, MAX_WARNING_CHARS)
+        if text in self._warned:
+            return
+        self._warned.add(text)
         self._events.emit(Warned(at=self._clock.now(), text=text))
 
     def stopping_together(self) -> bool:

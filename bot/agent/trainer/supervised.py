@@ -82,7 +82,8 @@ class Supervised(ExactCourse):
         """
         source = str(self.model)
         try:
-            _require_task(source, self.args.task)
+            if not self.resume:
+                _require_task(source, self.args.task)
             return super().setup_model()
         except ModelProblemError:
             raise
