@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from bot.domain.continuations import ContinuationView
 from bot.domain.holdings import Alternative, GpuOnHost, Holding
 from bot.domain.limits import Rule
 from bot.domain.views import ApprovalView, GpuStatus, ReservationView, RunView, Status, UsageView
@@ -218,6 +219,29 @@ class UsageCheckAnswer(BaseModel):
         return cls(id=view.check_id, question=view.question, expires_at=view.expires_at)
 
 
+class ContinuationAnswer(BaseModel):
+    """The other reservation of a training in parts: where it goes on, or where it came from."""
+
+    reservation_id: int
+    reason: str
+    state: str
+    starts_at: datetime
+    ends_at: datetime
+    approved: bool
+
+    @classmethod
+    def of(cls, view: ContinuationView) -> ContinuationAnswer:
+        """Return the answer for a value."""
+        return cls(
+            reservation_id=view.reservation_id,
+            reason=view.reason.value,
+            state=view.state.value,
+            starts_at=view.window.start,
+            ends_at=view.window.end,
+            approved=view.approved,
+        )
+
+
 class ReservationAnswer(BaseModel):
     """A reservation with its GPUs and its run; `id` 12 is what people call R12."""
 
@@ -241,6 +265,8 @@ class ReservationAnswer(BaseModel):
     series_id: int | None
     ended_at: datetime | None
     end_reason: str
+    goes_on: ContinuationAnswer | None = None
+    carries_on: ContinuationAnswer | None = None
 
     @classmethod
     def of(cls, view: ReservationView) -> ReservationAnswer:
@@ -266,6 +292,8 @@ class ReservationAnswer(BaseModel):
             series_id=view.series_id,
             ended_at=view.ended_at,
             end_reason=view.end_reason,
+            goes_on=ContinuationAnswer.of(view.goes_on) if view.goes_on else None,
+            carries_on=ContinuationAnswer.of(view.carries_on) if view.carries_on else None,
         )
 
 
