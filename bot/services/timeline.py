@@ -37,6 +37,12 @@ def revision(tx: Tx) -> str:
 
 
 @reads_only
+def free_now(tx: Tx) -> tuple[int, int]:
+    """Return how many GPUs can be had now, and how many there are."""
+    return queries.free_now(tx.session, tx.now)
+
+
+@reads_only
 def snapshot(
     tx: Tx,
     member: Member,

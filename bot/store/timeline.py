@@ -150,6 +150,26 @@ def teams(session: Session) -> Sequence[Any]:
     return session.execute(select(TeamRow.name, TeamRow.colour).order_by(TeamRow.name)).all()
 
 
+def free_now(session: Session, now: datetime) -> tuple[int, int]:
+    """Return how many GPUs can be had now, and how many there are."""
+    taken = select(ClaimRow.gpu_id).where(
+        ClaimRow.live, ClaimRow.starts_at <= now, ClaimRow.ends_at > now
+    )
+    usable = and_(
+        HostRow.online,
+        HostRow.drained_at.is_(None),
+        GpuRow.broken_at.is_(None),
+        GpuRow.id.not_in(taken),
+    )
+    free, known = session.execute(
+        select(func.count().filter(usable), func.count())
+        .select_from(GpuRow)
+        .join(HostRow, HostRow.id == GpuRow.host_id)
+        .where(GpuRow.present)
+    ).one()
+    return free, known
+
+
 def _drawn() -> ColumnElement[bool]:
     """Tell which claims are drawn: those that hold or held, and maintenance that is planned."""
     planned = and_(

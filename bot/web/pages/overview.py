@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bot.services import queries
+from bot.services import queries, timeline
 from bot.web.pages.page import Content, Page, Visit
 
 
 async def _shows(visit: Visit) -> Content:
-    status = await visit.run(queries.status)
+    free, known = await visit.run(timeline.free_now)
     mine = await visit.run(queries.mine, visit.member)
-    return Content("overview.html", {"status": status, "mine": mine})
+    return Content("overview.html", {"free": free, "known": known, "mine": mine})
 
 
 PAGE = Page("/", "Overview", _shows, in_navigation=True)

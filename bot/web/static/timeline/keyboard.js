@@ -9,15 +9,18 @@ export class Keyboard {
     this.index = 0;
     this.number = null;
     this.at = null;
+    view.onDrawn = () => this.refresh();
     view.canvas.addEventListener("keydown", (event) => this.#press(event));
     view.canvas.addEventListener("focusin", (event) => this.#note(event.target));
   }
 
   /** Let the Tab key reach the place where the focus was last. */
   refresh() {
-    for (const each of this.view.canvas.querySelectorAll('.tl-focus[tabindex="0"]')) each.tabIndex = -1;
     this.index = Math.min(this.index, Math.max(0, this.model.rows.length - 1));
     const place = this.#element() ?? this.view.canvas.querySelector(".tl-focus");
+    for (const each of this.view.canvas.querySelectorAll('.tl-focus[tabindex="0"]')) {
+      if (each !== place) each.tabIndex = -1;
+    }
     if (place) place.tabIndex = 0;
   }
 

@@ -101,14 +101,19 @@ export class Model {
   }
 
   /** Return the first whole slots from an instant on in which a GPU is free. */
-  nextFree(row, from, slots = 1) {
+  nextFree(row, from) {
     let start = this.slotStart(Math.max(from, this.currentTime));
     for (const bar of this.barsOf(row)) {
       if (bar.over || bar.end <= start) continue;
-      if (bar.start >= start + slots * this.slot) break;
-      start = Math.ceil(bar.end / this.slot) * this.slot;
+      if (bar.start >= this.leastEnd(start)) break;
+      start = this.slotEnd(bar.end);
     }
-    return { start, end: start + slots * this.slot };
+    return { start, end: this.leastEnd(start) };
+  }
+
+  /** Return the soonest end of a booking: a whole slot, beside what is left of the one that runs. */
+  leastEnd(start) {
+    return this.slotEnd(Math.max(start, this.currentTime) + this.slot);
   }
 
   slotStart(ms) {

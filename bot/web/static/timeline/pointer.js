@@ -64,7 +64,7 @@ export class Pointer {
     const { model } = this;
     const [from, to] = [drag.from.place.at, place.at].sort((one, other) => one - other);
     const start = Math.max(model.slotStart(from), model.slotStart(model.currentTime));
-    const end = Math.max(model.slotEnd(to), start + model.slot);
+    const end = Math.max(model.slotEnd(to), model.leastEnd(start));
     const [first, last] = this.#tracks(drag.from.place.index, place.index);
     drag.rows = model.rows.slice(first, last + 1).filter((row) => row.kind === "gpu");
     drag.window = { start, end };

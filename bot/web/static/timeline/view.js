@@ -40,6 +40,9 @@ export class View {
   }
 
   resize() {
+    if (this.viewport === this.seenWidth && this.scroller.clientHeight === this.seenHeight) return;
+    this.seenWidth = this.viewport;
+    this.seenHeight = this.scroller.clientHeight;
     const middle = this.scale ? this.scale.at(this.scroller.scrollLeft + this.viewport / 2) : null;
     this.rebuild(middle);
   }
@@ -58,11 +61,21 @@ export class View {
 
   /** Draw again what is on the screen, after the bars have changed. */
   redraw() {
+    const held = document.activeElement?.closest(".tl-canvas") ? document.activeElement : null;
+    const place = held?.closest("[data-row]")?.dataset.row;
+    const number = held?.dataset.r;
     for (const row of this.shown.values()) row.element.remove();
     this.shown.clear();
     this.tickRange = null;
     this.#draw();
     this.moveNow();
+    if (place !== undefined) this.#giveBackFocus(place, number);
+  }
+
+  #giveBackFocus(place, number) {
+    const row = this.rowElement(Number(place));
+    const element = (number && row?.querySelector(`[data-r="${number}"]`)) || row?.querySelector(".tl-name .tl-focus");
+    element?.focus({ preventScroll: true });
   }
 
   schedule() {
@@ -91,6 +104,7 @@ export class View {
       if (!row) this.#addRow(index, view);
       else if (view.from < row.from || view.to > row.to) this.#fillRow(row, view);
     }
+    this.onDrawn?.();
   }
 
   #drawTicks(view) {
