@@ -160,6 +160,38 @@ def _are_gpus(words: Sequence[str]) -> bool:
     return is_count and not _MONTH.match(second) and second not in _HALF_OF_DAY
 
 
+def recurs(words: TrainWords) -> bool:
+    """Tell whether the booking is to repeat."""
+    return any(not token.quoted and token.text.lower() == "every" for token in words.booking)
+
+
+def series_line(
+    words: TrainWords, *, template: TemplateView | None, run_defaults: TrainingSpec
+) -> tuple[str, TrainingSpec]:
+    """Return a line for `bot.slack.recurrence_grammar`, and the training that it is about.
+
+    Raises:
+        InvalidRunSpec: faults of the training, all at once.
+    """
+    defaults = run_defaults if template is None else template.spec
+    faults = dict(words.faults)
+    try:
+        spec = check_training_spec(words.run_fields, defaults)
+    except InvalidRunSpec as error:
+        raise InvalidRunSpec({**error.problems, **faults}) from error
+    if faults:
+        raise InvalidRunSpec(faults)
+    said = [_as_written(token) for token in words.booking]
+    return " ".join([*said, "train"]), spec
+
+
+def _as_written(token: Token) -> str:
+    if not token.quoted:
+        return token.text
+    escaped = token.text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def read_train(
     words: TrainWords,
     *,

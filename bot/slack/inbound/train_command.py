@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
-from bot.domain.errors import BerthError, Unavailable
+from bot.domain.errors import BerthError, Unavailable, UnreadableRequest
 from bot.domain.people import Member
 from bot.services import train_forms
 from bot.services.train_forms import Known, TrainFormData
@@ -44,8 +44,18 @@ from bot.slack.desk import Desk
 from bot.slack.inbound.book import book
 from bot.slack.inbound.home_opened import refresh_home
 from bot.slack.inbound.open_view import open_view
+from bot.slack.inbound.series import reserve_series
 from bot.slack.inbound.submit_form import Submitted
-from bot.slack.train_grammar import TrainDraft, parse_same, read_train, split_words
+from bot.slack.recurrence_grammar import parse_series
+from bot.slack.train_grammar import (
+    TrainDraft,
+    TrainWords,
+    parse_same,
+    read_train,
+    recurs,
+    series_line,
+    split_words,
+)
 
 Fill = Callable[[TrainFormData], tuple[TrainState, Card | None]]
 """What stands in the form, and what stands above it."""
@@ -76,6 +86,9 @@ async def _train_in_one_line(desk: Desk, asked: Asked, rest: str) -> None:
     words = split_words(rest)
     data = await desk.run(train_forms.form, member, template=words.template)
     form = data.form
+    if recurs(words):
+        await _train_in_series(desk, asked, words, data)
+        return
     found = read_train(
         words,
         template=data.chosen,
@@ -92,6 +105,18 @@ async def _train_in_one_line(desk: Desk, asked: Asked, rest: str) -> None:
         outcome = await book(desk, member, replace(found.request, request_key=asked.key), form.slot)
         await desk.answering.tell(asked, outcome.card)
         await refresh_home(desk, asked)
+
+
+async def _train_in_series(
+    desk: Desk, asked: Asked, words: TrainWords, data: TrainFormData
+) -> None:
+    member, tz = await desk.member(asked)
+    form = data.form
+    line, spec = series_line(words, template=data.chosen, run_defaults=form.run_defaults)
+    wish = parse_series(line, now=form.now, tz=tz, run_defaults=spec, gpu_models=form.gpu_models)
+    if wish is None:
+        raise UnreadableRequest("every", "days such as `every weekday` or `every mon,wed`")
+    await reserve_series(desk, asked, member, wish)
 
 
 async def _show_draft(desk: Desk, asked: Asked, draft: TrainDraft, member: Member) -> None:

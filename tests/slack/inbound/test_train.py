@@ -194,3 +194,14 @@ async def test_a_length_that_is_known_from_earlier_runs_is_proposed(office: Offi
     assert sent["ok"], sent
     (booked,) = [one for one in office.reservations() if one.run and one.run.spec.epochs == 10]
     assert 5 <= booked.window.length.total_seconds() / 3600 <= 8  # ten epochs of half an hour
+
+
+async def test_a_training_may_repeat(office: Office) -> None:
+    told = await office.say("/gpu train yolov8l epochs=7 on 2 every weekday 20:00 4h 3 times")
+    assert "every weekday" in text_of(told)
+    booked = office.reservations()
+    assert len(booked) == 3
+    assert {one.run.spec.epochs for one in booked if one.run} == {7}
+    assert {one.gpu_count for one in booked} == {2}
+    wrong = await office.say("/gpu train epochs=many on 2 every weekday 20:00 4h")
+    assert "epochs" in text_of(wrong)
