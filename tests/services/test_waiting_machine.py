@@ -1,13 +1,18 @@
-"""People book, wait, answer and let time pass in any order; what is promised always holds."""
+"""People book, wait, answer and let time pass in any order; what is promised always holds.
+
+``BERTH_TEST_EXAMPLES`` asks for more examples.
+"""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -47,6 +52,8 @@ wishes = st.builds(
     st.none() | st.sampled_from([2, 4, 6, 8]),
 )
 picks = st.integers(0, 9)
+EXAMPLES = int(os.environ.get("BERTH_TEST_EXAMPLES", "15"))
+pytestmark = pytest.mark.timeout(300 + 10 * EXAMPLES)  # seconds; a long run is asked for
 
 
 @contextmanager
@@ -174,8 +181,8 @@ def _check_that_nobody_waits_for_what_is_free(tx: Tx) -> None:
 
 TestWaiting = Waiting.TestCase
 TestWaiting.settings = settings(
-    max_examples=12,
-    stateful_step_count=20,
+    max_examples=EXAMPLES,
+    stateful_step_count=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
