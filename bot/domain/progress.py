@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.forecast import RECENT_EPOCHS, Span, forecast_left
+from bot.domain.forecast import EPOCHS_TO_JUDGE, RECENT_EPOCHS, Span, forecast_left
 
 __all__ = ["RECENT_EPOCHS", "Progress", "estimate_progress", "progress_of_attempts"]
 
@@ -53,7 +53,10 @@ def progress_of_attempts(epochs: int, attempts: Sequence[Sequence[float]], done:
     and caching.  ``done`` is the number of the last finished epoch, which a run that resumed from
     an older checkpoint reaches with more epochs than that.
     """
-    usable = [each for attempt in attempts for each in attempt[1:]]
+    newest = list(attempts[-1][1:]) if attempts else []
+    everything = [each for attempt in attempts for each in attempt[1:]]
+    # Another attempt may run on other GPUs: it is judged by itself as soon as that can be.
+    usable = newest if len(newest) >= EPOCHS_TO_JUDGE else everything
     judged_by = usable or [each for attempt in attempts for each in attempt[:1]]
     if not judged_by:
         return Progress(done, epochs, None)

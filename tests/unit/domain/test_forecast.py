@@ -71,6 +71,14 @@ def test_the_first_epoch_of_each_attempt_is_left_out() -> None:
     assert progress.judged_by == 3
 
 
+def test_an_attempt_on_other_gpus_is_soon_judged_by_itself() -> None:
+    before = [90.0, *[10.0] * 20]
+    young = progress_of_attempts(100, [before, [80.0, 30.0, 30.0]], 24)
+    assert young.left == timedelta(seconds=76 * 10), "two epochs are not enough"
+    older = progress_of_attempts(100, [before, [80.0, 30.0, 30.0, 30.0]], 25)
+    assert older.left == timedelta(seconds=75 * 30)
+
+
 def simulated_run(rng: random.Random) -> list[float]:
     """A run of 40 to 150 epochs: its noise, its drift and its mishaps are stated here.
 
