@@ -20,6 +20,7 @@ from bot.protocol.messages import (
     AttemptReceipt,
     DesiredAttempt,
     DesiredState,
+    ProcessToStop,
     RegisterRequest,
     RegisterResponse,
     Report,
@@ -36,6 +37,7 @@ class FakeControlPlane:
     def __init__(self) -> None:
         self.attempts: dict[int, DesiredAttempt] = {}
         self.revision = 1
+        self.to_stop: tuple[ProcessToStop, ...] = ()
         self.registrations: list[RegisterRequest] = []
         self.reports: list[Report] = []
         self.observations: dict[int, AttemptObservation] = {}
@@ -92,6 +94,10 @@ class FakeControlPlane:
             self.attempts[attempt.attempt_id] = attempt
         self._notify()
 
+    def want_stopped(self, *processes: ProcessToStop) -> None:
+        self.to_stop = processes
+        self._notify()
+
     def unwant(self, *attempt_ids: int) -> None:
         for attempt_id in attempt_ids:
             self.attempts.pop(attempt_id, None)
@@ -137,6 +143,7 @@ class FakeControlPlane:
                 datetime.now(UTC).timestamp() + self.clock_ahead_s, UTC
             ),
             attempts=tuple(self.attempts.values()),
+            stop_processes=self.to_stop,
         )
         return web.Response(text=state.model_dump_json(), content_type="application/json")
 

@@ -15,6 +15,8 @@ from bot.agent.gpu_processes import OwnTraining, describe_processes
 from bot.agent.proc_fs import identify, read_boot_id
 from bot.domain.processes import StopOutcome
 from bot.protocol.messages import GpuProcess, GpuReading, ProcessToStop
+from tests.agent.fake_control_plane import FakeControlPlane
+from tests.agent.gpu_host import GpuHost, until
 
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 
@@ -104,3 +106,30 @@ def test_processes_of_root_are_left_alone_by_default(stranger: subprocess.Popen[
     foreign.stop((wanted(stranger),))
     assert outcomes(foreign) == [StopOutcome.ROOT]
     assert stranger.poll() is None
+
+
+async def test_an_agent_stops_it_and_reports_what_came_of_it(
+    host: GpuHost, control_plane: FakeControlPlane, stranger: subprocess.Popen[str]
+) -> None:
+    host.changed_options["stop_root_processes"] = True
+    ask = wanted(stranger, number=5)
+
+    def answered() -> list[str]:
+        return [
+            answer.outcome
+            for report in control_plane.reports
+            for answer in report.stopped
+            if answer.process_id == 5
+        ]
+
+    async with host.agent():
+        control_plane.want_stopped(ask)
+        await until(answered, "the answer")
+        assert set(answered()) == {StopOutcome.SIGNALLED}
+        await until(lambda: stranger.poll() == -15, "its end")
+        control_plane.want_stopped()
+        before = len(control_plane.reports)
+        await until(
+            lambda: any(not report.stopped for report in control_plane.reports[before:]),
+            "a report without it",
+        )
