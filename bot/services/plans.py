@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -69,7 +69,8 @@ def plan(tx: Tx, member: Member, request: PlanRequest) -> Plan:
             accuracy=accuracy,
             longest=tx.policy.longest_reservation,
         )
-    windows = tuple(_windows(search, options, request))
+    searches = {name: _of_type(search, name) for name in types}
+    windows = tuple(_windows(searches, options, request))
     found = Plan(
         tx.now,
         request,
@@ -82,7 +83,7 @@ def plan(tx: Tx, member: Member, request: PlanRequest) -> Plan:
         ),
         longest=tx.policy.longest_reservation,
     )
-    return found if found.meets is not Meets.NO else _with_help(tx, member, search, found, types)
+    return found if found.meets is not Meets.NO else _with_help(tx, member, searches, found)
 
 
 def _search(tx: Tx) -> Search:
@@ -125,12 +126,10 @@ def _options(tx: Tx, request: PlanRequest, types: Sequence[str]) -> Iterator[Typ
 
 
 def _windows(
-    search: Search, options: Sequence[TypeOption], request: PlanRequest
+    searches: Mapping[str, Search], options: Sequence[TypeOption], request: PlanRequest
 ) -> Iterator[PlannedWindow]:
     for option in options:
-        yield from planned_windows(
-            _of_type(search, option.gpu_type), option, request, option.gpu_type
-        )
+        yield from planned_windows(searches[option.gpu_type], option, request, option.gpu_type)
 
 
 def _of_type(search: Search, gpu_type: str) -> Search:
@@ -155,21 +154,24 @@ def _trial(tx: Tx, request: PlanRequest) -> ReserveRequest:
     )
 
 
-def _with_help(tx: Tx, member: Member, search: Search, found: Plan, types: Sequence[str]) -> Plan:
+def _with_help(tx: Tx, member: Member, searches: Mapping[str, Search], found: Plan) -> Plan:
     """Add what else could be done, where no window meets the deadline."""
-    ideas = tuple(_ideas(tx, search, found, types))
+    ideas = tuple(_ideas(tx, searches, found))
     if found.request.deadline is None:
         return replace(found, ideas=ideas)
-    room, swaps = _room(tx, member, search, found)
+    room, swaps = _room(tx, member, searches, found)
     return replace(found, ideas=ideas, room=room, swaps=swaps)
 
 
-def _ideas(tx: Tx, search: Search, found: Plan, types: Sequence[str]) -> Iterator[PlanIdea]:
+def _ideas(tx: Tx, searches: Mapping[str, Search], found: Plan) -> Iterator[PlanIdea]:
     request = found.request
     if request.deadline is not None:
         # What starts after the deadline cannot meet it.
-        search = replace(search, last_start=min(search.last_start, request.deadline))
-    fewer = _fewer_epochs(search, found)
+        searches = {
+            name: replace(search, last_start=min(search.last_start, request.deadline))
+            for name, search in searches.items()
+        }
+    fewer = _fewer_epochs(searches, found)
     if fewer is not None:
         yield PlanIdea(IdeaKind.FEWER_EPOCHS, fewer)
     for part in SMALLER:
@@ -177,22 +179,23 @@ def _ideas(tx: Tx, search: Search, found: Plan, types: Sequence[str]) -> Iterato
         if imgsz < SMALLEST_IMGSZ:
             break
         smaller = _first_that_meets(
-            tx, search, replace(request, run=replace(request.run, imgsz=imgsz)), types
+            tx, searches, replace(request, run=replace(request.run, imgsz=imgsz))
         )
         if smaller is not None:
             yield PlanIdea(IdeaKind.SMALLER_IMAGES, smaller)
             break
-    for count in _more_gpus(search, request):
-        more = _first_that_meets(tx, search, replace(request, gpu_count=count), types)
+    for count in _more_gpus(searches, request):
+        more = _first_that_meets(tx, searches, replace(request, gpu_count=count))
         if more is not None:
             yield PlanIdea(IdeaKind.MORE_GPUS, more)
             break
 
 
-def _more_gpus(search: Search, request: PlanRequest) -> Iterator[int]:
-    sizes: dict[int, int] = {}
-    for gpu in search.calendar.gpus:
-        sizes[gpu.host_id] = sizes.get(gpu.host_id, 0) + 1
+def _more_gpus(searches: Mapping[str, Search], request: PlanRequest) -> Iterator[int]:
+    sizes: dict[tuple[str, int], int] = {}
+    for name, search in searches.items():
+        for gpu in search.calendar.gpus:
+            sizes[name, gpu.host_id] = sizes.get((name, gpu.host_id), 0) + 1
     count = request.gpu_count * 2
     while count <= max(sizes.values(), default=0):
         yield count
@@ -200,9 +203,9 @@ def _more_gpus(search: Search, request: PlanRequest) -> Iterator[int]:
 
 
 def _first_that_meets(
-    tx: Tx, search: Search, request: PlanRequest, types: Sequence[str]
+    tx: Tx, searches: Mapping[str, Search], request: PlanRequest
 ) -> PlannedWindow | None:
-    windows = _windows(search, tuple(_options(tx, request, types)), request)
+    windows = _windows(searches, tuple(_options(tx, request, tuple(searches))), request)
     return _best(windows)
 
 
@@ -211,7 +214,7 @@ def _best(windows: Iterator[PlannedWindow]) -> PlannedWindow | None:
     return min(meeting, key=lambda each: each.likely_at, default=None)
 
 
-def _fewer_epochs(search: Search, found: Plan) -> PlannedWindow | None:
+def _fewer_epochs(searches: Mapping[str, Search], found: Plan) -> PlannedWindow | None:
     """Return the window that holds the most epochs and is surely in time, found by halving."""
     low, high = 0, found.request.run.epochs
     best: PlannedWindow | None = None
@@ -219,7 +222,7 @@ def _fewer_epochs(search: Search, found: Plan) -> PlannedWindow | None:
         epochs = (low + high) // 2
         request = replace(found.request, run=replace(found.request.run, epochs=epochs))
         options = [replace(each, length=each.estimate.length_of(epochs)) for each in found.options]
-        planned = _best(_windows(search, options, request))
+        planned = _best(_windows(searches, options, request))
         if planned is None:
             high = epochs
         else:
@@ -228,13 +231,13 @@ def _fewer_epochs(search: Search, found: Plan) -> PlannedWindow | None:
 
 
 def _room(
-    tx: Tx, member: Member, search: Search, found: Plan
+    tx: Tx, member: Member, searches: Mapping[str, Search], found: Plan
 ) -> tuple[Room | None, tuple[SwapIdea, ...]]:
     """Return who would have to give way, for the type on which that takes the fewest."""
     request, best = found.request, None
     assert request.deadline is not None  # noqa: S101 - the caller has looked
     for option in found.options:
-        usable = _of_type(search, option.gpu_type)
+        usable = searches[option.gpu_type]
         window = window_by(usable, option.length, request.deadline)
         if window is None:
             continue
