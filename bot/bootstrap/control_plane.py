@@ -6,7 +6,7 @@ import asyncio
 import socket
 import uuid
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, tzinfo
 
 import structlog
 import uvicorn
@@ -73,9 +73,9 @@ class ControlPlane:
     web_app: FastAPI
 
 
-def sentence_of(error: BerthError) -> str:
+def sentence_of(error: BerthError, zone: tzinfo = UTC) -> str:
     """Return the words for an error, for those who are not in Slack."""
-    return str(sentence(error, PlainWords(UTC)))
+    return str(sentence(error, PlainWords(zone)))
 
 
 def use_cases(settings: ServeSettings, database: Database) -> UseCases:

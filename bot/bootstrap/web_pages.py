@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -10,7 +12,7 @@ from bot.domain.errors import Unavailable
 from bot.domain.policy import Policy
 from bot.slack.identity import Directory
 from bot.slack.standing import Standing
-from bot.web.api.refusals import SentenceOf
+from bot.web.api.refusals import SentenceIn
 from bot.web.open_id import SlackSignIn
 from bot.web.pages.application import PagesOptions
 
@@ -24,7 +26,7 @@ def public_url(settings: ServeSettings) -> str:
 
 
 def pages_options(
-    settings: ServeSettings, client: AsyncWebClient, directory: Directory, sentence_of: SentenceOf
+    settings: ServeSettings, client: AsyncWebClient, directory: Directory, sentence_in: SentenceIn
 ) -> PagesOptions:
     """Return what the pages need, as the settings describe it."""
     workspace = _Workspace(client)
@@ -35,7 +37,8 @@ def pages_options(
         permalink=workspace.permalink,
         member_of=directory.member,
         standing_of=Standing(directory),
-        sentence_of=sentence_of,
+        sentence_of=lambda error: sentence_in(error, UTC),
+        sentence_in=sentence_in,
     )
 
 

@@ -49,7 +49,7 @@ def build_web_app(
     app = FastAPI(title="Berth", version=bot.__version__, docs_url=None, redoc_url=None)
     app.include_router(agent_router(run, watch, store))
     pages = pages or PagesOptions(sentence_of=sentence_of)
-    app.mount(PREFIX, api_app(run, sentence_of, pages.standing_of, store))
+    app.mount(PREFIX, api_app(run, sentence_of, pages.standing_of, store, pages.sentence_in))
     add_site(app, run, pages)
     app.add_exception_handler(BerthError, _answer_anticipated)
     app.add_exception_handler(Exception, _answer_unexpected)

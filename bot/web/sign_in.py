@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Request, Response
 
@@ -50,6 +51,14 @@ async def member_of_browser(request: Request, run: UseCaseRunner) -> Member | No
         require_own_page(request)
         require_csrf(secret, request.headers.get(CSRF_HEADER, ""))
     return member
+
+
+def zone_of(member: Member | None) -> ZoneInfo:
+    """Return a member's time zone; UTC where it is unknown."""
+    try:
+        return ZoneInfo(member.time_zone if member else "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def require_own_page(request: Request) -> None:

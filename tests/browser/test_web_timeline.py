@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -18,7 +19,7 @@ from bot.services import booking, queries, roles
 from bot.store.database import Database
 from tests.browser.web_pages import axe_finds_nothing, signed_in, watched_page
 from tests.browser.web_site import WebSite
-from tests.support.fleet import fill
+from tests.support.fleet import fill, has_trained
 from tests.support.world import TINY_RUN, a_host, a_member
 
 pytestmark = pytest.mark.browser
@@ -82,7 +83,7 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
 def box(of: Locator) -> dict[str, float]:
     found = of.bounding_box()
     assert found is not None
-    return dict(found)
+    return {"x": found["x"], "y": found["y"], "width": found["width"], "height": found["height"]}
 
 
 def name_of(page: Page, gpu: str) -> dict[str, float]:
@@ -173,6 +174,8 @@ def test_a_refusal_says_why_and_books_what_fits_instead(
     page.get_by_role("dialog", name="Book 1 GPU").get_by_role("button", name="Book").click()
     refusal = page.get_by_role("dialog", name="That does not work")
     expect(refusal.get_by_role("alert")).to_contain_text("Bob")
+    in_paris = at(4).astimezone(ZoneInfo("Europe/Paris"))
+    expect(refusal.get_by_role("alert")).to_contain_text(f"{in_paris:%H:%M}")
     page.screenshot(path=str(artifacts / "timeline-refusal.png"))
     axe_finds_nothing(page)
     refusal.locator(".tl-others button").first.click()
@@ -313,6 +316,19 @@ FRAMES = """async (down) => {
   return document.querySelectorAll('*').length;
 }"""
 FRAME_MS = 16.7
+
+
+def test_the_pages_of_a_training_are_fit_for_all(
+    page: Page, site: WebSite, artifacts: Path
+) -> None:
+    book(site, run=TINY_RUN)
+    site.berth.write(has_trained)
+    signed_in(page, site, "/runs")
+    axe_finds_nothing(page)
+    page.get_by_role("link", name="1", exact=True).click()
+    expect(page.get_by_role("img", name=re.compile("box_loss from 3 to 2"))).to_be_visible()
+    axe_finds_nothing(page)
+    page.screenshot(path=str(artifacts / "web-run.png"), full_page=True)
 
 
 def test_a_thousand_gpus_over_a_month_scroll_smoothly(page: Page, site: WebSite) -> None:

@@ -95,6 +95,7 @@ class WebSite:
             member_of=directory.member,
             standing_of=Standing(directory),
             sentence_of=in_words,
+            sentence_in=in_words,
         )
         store = FsspecArtifactStore(str(self._folder / "artifacts"))
         app = build_web_app(self._run, RevisionWatch(self._run), store, None, in_words, options)

@@ -1,4 +1,4 @@
-"""A large fleet with its reservations, written straight into the tables."""
+"""A large fleet, and a run with its epochs, written straight into the tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from bot.services.transaction import Tx
-from bot.store.tables import ClaimRow, GpuRow, HostRow, MemberRow, ReservationRow, TeamRow
+from bot.store.tables import (
+    AttemptRow,
+    ClaimRow,
+    EpochRow,
+    GpuRow,
+    HostRow,
+    MemberRow,
+    ReservationRow,
+    RunRow,
+    TeamRow,
+)
 
 
 def fill(tx: Tx, start: datetime, hosts: int, per_host: int, per_gpu: int) -> None:
@@ -77,3 +87,33 @@ def fill(tx: Tx, start: datetime, hosts: int, per_host: int, per_gpu: int) -> No
             )
     tx.session.execute(insert(ReservationRow), rows)
     tx.session.execute(insert(ClaimRow), claims)
+
+
+def has_trained(tx: Tx) -> None:
+    """Give the only run an attempt on the first host, with two epochs and a log."""
+    run = tx.session.scalars(select(RunRow)).one()
+    host = tx.session.scalars(select(HostRow).order_by(HostRow.id)).first()
+    assert host is not None
+    run.log_tail = ["epoch 2/3", "<script>alert(1)</script>"]
+    attempt = AttemptRow(
+        run_id=run.id,
+        host_id=host.id,
+        number=1,
+        fence=1,
+        state="running",
+        gpu_uuids=["GPU-host1-0"],
+        assigned_at=tx.now,
+    )
+    tx.session.add(attempt)
+    tx.session.flush()
+    for epoch, loss in enumerate([3.0, 2.0], 1):
+        tx.session.add(
+            EpochRow(
+                attempt_id=attempt.id,
+                epoch=epoch,
+                epoch_s=4.2,
+                losses={"box_loss": loss},
+                metrics={"map50": 0.1 * epoch},
+                at=tx.now,
+            )
+        )

@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, tzinfo
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,8 +35,8 @@ from tests.support.world import a_member
 URL = "http://127.0.0.1:8600"
 
 
-def in_words(error: BerthError) -> str:
-    return str(sentence(error, PlainWords(UTC)))
+def in_words(error: BerthError, zone: tzinfo = UTC) -> str:
+    return str(sentence(error, PlainWords(zone)))
 
 
 async def workspace_id() -> str:
@@ -111,6 +111,7 @@ async def open_site(
             member_of=directory.member,
             standing_of=Standing(directory, directory._later),
             sentence_of=in_words,
+            sentence_in=in_words,
         )
         store = FsspecArtifactStore(str(tmp_path / "artifacts"))
         app = build_web_app(run, RevisionWatch(run), store, None, in_words, options)

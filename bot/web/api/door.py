@@ -12,7 +12,7 @@ from bot.domain.people import Member
 from bot.ports.use_cases import UseCaseRunner
 from bot.services import tokens
 from bot.web.api.answers import ErrorAnswer
-from bot.web.sign_in import StandingOf, member_of_browser, require_standing
+from bot.web.sign_in import StandingOf, member_of_browser, require_standing, zone_of
 
 PREFIX = "/api/v1"
 
@@ -73,6 +73,7 @@ class Door:
         member = await member_of_browser(request, self._run)
         if member is None:
             raise TokenRefused
+        request.state.zone = zone_of(member)
         return member
 
     async def _by_token(self, bearer: HTTPAuthorizationCredentials) -> Member:

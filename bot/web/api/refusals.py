@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -20,21 +21,35 @@ from bot.web.statuses import status_of
 SentenceOf = Callable[[BerthError], str]
 """The words for an error, for people who read what their programs were told."""
 
+SentenceIn = Callable[[BerthError, tzinfo], str]
+"""The same with times in a zone, for who reads them at once."""
+
 MOST_FAULTS = 20
 
 
-def answer_refusals(app: FastAPI, sentence_of: SentenceOf) -> None:
-    """Let every error of ``app`` be answered as an `ErrorAnswer`."""
+def answer_refusals(
+    app: FastAPI, sentence_of: SentenceOf, sentence_in: SentenceIn | None = None
+) -> None:
+    """Let every error of ``app`` be answered as an `ErrorAnswer`.
 
-    async def anticipated(_request: Request, error: Exception) -> Response:
+    Who asks with a page of Berth's own (`bot.web.api.door`) reads times in their own zone.
+    """
+
+    async def anticipated(request: Request, error: Exception) -> Response:
         if not isinstance(error, BerthError):
             raise error
         headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, TokenRefused) else None
-        return _answer(_told(error, sentence_of), status_of(error), headers)
+        zone = getattr(request.state, "zone", None)
+        says = partial(_in_zone, sentence_in, zone) if sentence_in and zone else sentence_of
+        return _answer(_told(error, says), status_of(error), headers)
 
     app.add_exception_handler(BerthError, anticipated)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(StarletteHTTPException, _by_framework)
+
+
+def _in_zone(sentence_in: SentenceIn, zone: tzinfo, error: BerthError) -> str:
+    return sentence_in(error, zone)
 
 
 def _told(error: BerthError, sentence_of: SentenceOf) -> ErrorAnswer:

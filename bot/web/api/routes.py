@@ -26,7 +26,7 @@ from bot.web.api import (
     waiting,
 )
 from bot.web.api.door import PREFIX, REFUSALS, Door
-from bot.web.api.refusals import SentenceOf, answer_refusals
+from bot.web.api.refusals import SentenceIn, SentenceOf, answer_refusals
 from bot.web.api.size_limit import SizeLimit
 from bot.web.sign_in import StandingOf
 
@@ -67,6 +67,7 @@ def api_app(
     sentence_of: SentenceOf,
     standing_of: StandingOf | None = None,
     artifacts: ArtifactStore | None = None,
+    sentence_in: SentenceIn | None = None,
 ) -> FastAPI:
     """Return the application to mount at ``/api/v1``; every route asks who comes.
 
@@ -81,7 +82,7 @@ def api_app(
         redoc_url=None,
     )
     app.state.artifacts = artifacts
-    answer_refusals(app, sentence_of)
+    answer_refusals(app, sentence_of, sentence_in)
     app.add_middleware(SizeLimit)
     door: Any = Depends(Door(run, standing_of))
     for area in AREAS:

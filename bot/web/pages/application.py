@@ -13,11 +13,11 @@ from fastapi.responses import RedirectResponse
 from bot.domain.errors import BerthError
 from bot.domain.people import Member
 from bot.ports.use_cases import UseCaseRunner
-from bot.web.api.refusals import SentenceOf
+from bot.web.api.refusals import SentenceIn, SentenceOf
 from bot.web.open_id import SlackSignIn
 from bot.web.pages.frame import Frame
 from bot.web.pages.page import Content, Page, Permalink, Visit, may_see
-from bot.web.sign_in import StandingOf, member_of_browser, require_standing
+from bot.web.sign_in import StandingOf, member_of_browser, require_standing, zone_of
 from bot.web.statuses import status_of
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -42,6 +42,7 @@ class PagesOptions:
         standing_of: whether an account may still act.
         sentence_of: the words for an error.
         permalink: the address of a message in Slack.
+        sentence_in: the words for an error, with times in the reader's zone.
     """
 
     public_url: str = ""
@@ -51,6 +52,7 @@ class PagesOptions:
     standing_of: StandingOf | None = None
     sentence_of: SentenceOf = field(default=str)
     permalink: Permalink = field(default=_nowhere)
+    sentence_in: SentenceIn | None = None
 
     @property
     def secure(self) -> bool:
@@ -70,9 +72,15 @@ class Desk:
         self, request: Request, error: BerthError, member: Member | None = None
     ) -> Response:
         """Return the page that says why not, and what to do now."""
+        options = self.options
+        says = (
+            options.sentence_in(error, zone_of(member))
+            if options.sentence_in
+            else options.sentence_of(error)
+        )
         content = Content(
             "problem.html",
-            {"sentence": self.options.sentence_of(error), "code": error.code},
+            {"sentence": says, "code": error.code},
             "That did not work",
         )
         return self.frame.draw(request, content, member=member, status=status_of(error))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.domain.people import Member
 from bot.web.pages.page import Content, Page, may_see
-from bot.web.sign_in import SESSION_COOKIE, csrf_value
+from bot.web.sign_in import SESSION_COOKIE, csrf_value, zone_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 POLICY = (
@@ -103,14 +102,6 @@ class Frame:
         }
         text = self._templates.get_template(content.template).render(values)
         return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
-
-
-def zone_of(member: Member | None) -> tzinfo:
-    """Return a member's time zone; UTC where it is unknown."""
-    try:
-        return ZoneInfo(member.time_zone if member else "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
 
 
 def time_words(instant: datetime, zone: tzinfo) -> str:

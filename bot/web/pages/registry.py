@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from bot.web.pages import overview, reservation_page, timeline_page
+from bot.web.pages import overview, reservation_page, run_pages, timeline_page
 from bot.web.pages.page import Page
 
-PAGES: tuple[Page, ...] = (overview.PAGE, timeline_page.PAGE, reservation_page.PAGE)
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    timeline_page.PAGE,
+    run_pages.LIST,
+    reservation_page.PAGE,
+    run_pages.ONE,
+)

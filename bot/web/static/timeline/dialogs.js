@@ -136,12 +136,13 @@ export class Dialogs {
   #refuse(told, wish) {
     const others = (told.alternatives ?? []).map((other) => {
       const window = windowWords(Date.parse(other.starts_at), Date.parse(other.ends_at));
-      const what = other.gpu_names.length ? other.gpu_names.join(", ") : `${other.gpu_count} ${other.gpu_count === 1 ? "GPU" : "GPUs"}${other.gpu_type ? ` ${other.gpu_type}` : ""}`;
+      const names = other.gpu_names.length ? other.gpu_names : other.kind === "later" ? wish?.gpu_names ?? [] : [];
+      const what = names.length ? names.join(", ") : `${other.gpu_count} ${other.gpu_count === 1 ? "GPU" : "GPUs"}${other.gpu_type ? ` ${other.gpu_type}` : ""}`;
       return el("li", {}, this.#button(`${what}: ${window}`, () => this.#take(other, wish), "primary"));
     });
     this.#show("That does not work",
       el("p", { role: "alert" }, told.sentence ?? "Berth refused it."),
-      others.length ? el("p", {}, "These windows do fit:") : null,
+      others.length && !/:\s*$/.test(told.sentence ?? "") ? el("p", {}, "These windows do fit:") : null,
       el("ul", { class: "tl-others" }, ...others),
       el("div", { class: "tl-actions" }, this.#button("Leave it", () => this.dialog.close())));
     (this.dialog.querySelector(".tl-others button") ?? this.dialog.querySelector(".tl-actions button")).focus();

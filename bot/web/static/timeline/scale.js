@@ -3,6 +3,7 @@
 import { dayWords, midnight, monthWords, timeWords, wall } from "../zoned.js";
 
 const HOUR = 3600e3;
+const LEAST_LABEL_PX = 46;
 export const ZOOMS = {
   day: { label: "Day", span: 24 * HOUR, every: 2 },
   "3days": { label: "3 days", span: 72 * HOUR, every: 6 },
@@ -35,7 +36,7 @@ export class Scale {
   /** Return the lines of a part of the timeline: {at, label, day}. */
   ticks(from, to) {
     const lines = [];
-    const { every } = ZOOMS[this.zoom];
+    const every = this.#every();
     for (let day = midnight(Math.max(from, this.start)); day < Math.min(to, this.end); day = midnight(day, 1)) {
       const weekend = [0, 6].includes(wall(day).getUTCDay());
       lines.push({ at: day, label: this.#dayLabel(day), day: true, weekend, until: midnight(day, 1) });
@@ -46,6 +47,12 @@ export class Scale {
       }
     }
     return lines;
+  }
+
+  /** Return after how many hours a line stands: as often as the labels have room, or never. */
+  #every() {
+    const steps = [1, 2, 3, 4, 6, 12].filter((hours) => hours >= ZOOMS[this.zoom].every);
+    return ZOOMS[this.zoom].every && (steps.find((hours) => hours * HOUR * this.perMs >= LEAST_LABEL_PX) ?? 0);
   }
 
   #dayLabel(day) {
