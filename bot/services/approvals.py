@@ -15,7 +15,7 @@ from bot.domain.priority import Priority
 from bot.domain.states import ReservationState, move_reservation
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
-from bot.services import audit, due, holding, limits, outbox, series_approvals
+from bot.services import audit, due, holding, limits, outbox, run_links, series_approvals
 from bot.services.people import member_of
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
@@ -188,7 +188,8 @@ def _ask(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...]) -> None:
         rules=rules_to_texts(rules),
         approver_slack_ids=approvers,
         note=row.note,
-        with_buttons=bool(channel_id),
+        # Where a run goes on has no card of its own on which it could be decided.
+        with_buttons=bool(channel_id) or run_links.is_planned_target(tx, row),
     )
     if channel_id:
         outbox.tell_channel(tx, channel_id, row, asked)

@@ -16,6 +16,8 @@ from bot.domain.run_spec import TrainingSpec
 from bot.domain.states import ReservationKind, ReservationState, RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ApprovalView, ReservationView, RunView, UsageView
+from bot.protocol.messages import EndCause
+from bot.services import run_ends
 from bot.services.due import TimerKind
 from bot.services.series_rows import rule_of
 from bot.store import approvals, continuations, timers, usage_checks
@@ -63,7 +65,7 @@ def reservation_view(row: ReservationRow, card: CardRow | None = None) -> Reserv
         window=TimeWindow(row.starts_at, row.ends_at),
         note=row.note,
         simulated=any(claim.gpu.simulated for claim in row.claims),
-        run=_run_view(row.run, card) if row.run else None,
+        run=_run_view(row.run, card) if row.run else _past_run_view(row),
         ended_at=row.ended_at,
         end_reason=row.end_reason,
         approval=_approval_view(row),
@@ -176,6 +178,31 @@ def _run_view(run: RunRow, card: CardRow | None) -> RunView:
         host_online=attempt.host.online if attempt else True,
         plot_file_id=card.plot_file_id if card else None,
         retries_at=_retries_at(run),
+    )
+
+
+def _past_run_view(row: ReservationRow) -> RunView | None:
+    """Return what was done here of a run that has gone on elsewhere."""
+    session = object_session(row)
+    link = continuations.taken_from(session, row.id) if session else None
+    if link is None:
+        return None
+    attempts = [each for each in link.run.attempts if each.reservation_id == row.id]
+    last = attempts[-1] if attempts else None
+    if last is None or last.end_cause is None:
+        return None
+    epochs = [epoch for attempt in attempts for epoch in attempt.epochs]
+    done = max((epoch.epoch for epoch in epochs), default=0)
+    return RunView(
+        run_id=link.run_id,
+        spec=spec_from_json(link.run.spec),
+        state=run_ends.final_state(last, EndCause(last.end_cause)),
+        progress=Progress(done, int(link.run.spec["epochs"]), None),
+        losses=dict(epochs[-1].losses) if epochs else {},
+        metrics=dict(epochs[-1].metrics) if epochs else {},
+        started_at=attempts[0].trainer_started_at,
+        ended_at=last.ended_at,
+        end_cause=last.end_cause,
     )
 
 

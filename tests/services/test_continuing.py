@@ -4,19 +4,20 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bot.domain.continuations import ContinuationReason, ContinuationState
 from bot.domain.errors import NothingToContinue, NotTheHolder, OutOfOrder
-from bot.domain.notices import RunEnded
+from bot.domain.notices import ApprovalAsked, RunEnded
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_notices import ContinuationDropped, ContinuationPlanned, RunHandedOn
 from bot.domain.states import ReservationState, RunState
 from bot.domain.views import ReservationView
-from bot.protocol.messages import EndCause
-from bot.services import booking, changing, continuing, queries
-from bot.services.transaction import UseCases
+from bot.protocol.messages import EndCause, StopReason
+from bot.services import booking, changing, continuing, queries, stopping
+from bot.services.transaction import Tx, UseCases
 from bot.store.run_tables import ContinuationRow
-from bot.store.tables import AttemptRow, CardRow, ClaimRow, RunRow
+from bot.store.tables import AttemptRow, CardRow, ClaimRow, ReservationRow, RunRow, TeamRow
 from tests.support.agent import FakeAgent
 from tests.support.clock import SetClock
 from tests.support.clockwork import Postman, fire_due
@@ -136,7 +137,10 @@ def test_attempts_stay_with_the_reservation_in_which_they_were(
         ).all()
     )
     assert [tuple(row) for row in rows] == [(1, view.reservation_id), (2, target_id)]
-    assert shown(berth, view.reservation_id).goes_on is not None
+    old = shown(berth, view.reservation_id)
+    assert old.goes_on is not None
+    assert old.run is not None, "what was done in it stays told of"
+    assert (old.run.state, old.run.progress.epoch) == (RunState.EXPIRED, 1)
 
 
 def test_stop_now_gives_the_rest_back_and_goes_on_at_once_when_its_time_has_come(
@@ -276,3 +280,53 @@ def test_the_link_is_kept_as_it_was_decided(
         lambda session: session.scalars(select(ClaimRow).where(ClaimRow.live)).all()
     )
     assert len(claims) == 2
+
+
+def test_what_breaks_a_rule_is_decided_in_the_thread_of_the_run(
+    berth: UseCases, clock: SetClock, agent: FakeAgent
+) -> None:
+    member = a_member(berth)
+
+    def limit(session: Session) -> None:
+        session.get_one(TeamRow, member.team_id).quota_gpu_hours_per_week = 3
+
+    view = training(berth, agent)
+    berth.database.write(limit)
+    after = continue_it(berth, view)
+    assert after.goes_on is not None
+    assert not after.goes_on.approved
+    assert shown(berth, target_of(after)).state is ReservationState.PENDING
+    postman = Postman()
+    postman.deliver_all(berth)
+    assert set(postman.cards) == {view.reservation_id}
+    (asked,) = [each for each in postman.threads if isinstance(each, ApprovalAsked)]
+    assert asked.with_buttons, "there is no other card on which it could be decided"
+
+
+def test_what_berth_takes_away_is_given_back_without_asking_a_quota(
+    berth: UseCases, clock: SetClock, agent: FakeAgent
+) -> None:
+    view = training(berth, agent)
+    member = a_member(berth)
+
+    def preempt(session: Session) -> int:
+        session.get_one(TeamRow, member.team_id).quota_gpu_hours_per_week = 3
+        tx = Tx(session, clock.now(), berth.policy, berth.defaults)
+        row = session.get_one(ReservationRow, view.reservation_id)
+        target = continuing.book_continuation(
+            tx,
+            row,
+            member=None,
+            length=2 * HOUR,
+            not_before=clock.now() + 30 * MINUTE,
+            reason=ContinuationReason.PREEMPTED,
+        )
+        stopping.release(tx, row, StopReason.PREEMPTED)
+        return target.id
+
+    target_id = berth.database.write(preempt)
+    assert shown(berth, target_id).state is ReservationState.BOOKED
+    assert shown(berth, target_id).window.start >= clock.now() + 30 * MINUTE
+    agent.look()
+    agent.report()
+    assert run_state(berth) == RunState.WAITING
