@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.domain.errors import InvalidRunSpec, NothingToContinue, NotTheHolder
+from bot.domain.errors import CannotHandOver, InvalidRunSpec, NothingToContinue, NotTheHolder
 from bot.domain.notices import RunEnded
 from bot.domain.requests import ReserveRequest
 from bot.domain.run_notices import (
@@ -19,7 +19,7 @@ from bot.domain.run_notices import (
 from bot.domain.states import ReservationState, RunState
 from bot.domain.views import ReservationView
 from bot.protocol.messages import AttemptEnd, EndCause
-from bot.services import booking, changing, queries, retries, runs, transfers
+from bot.services import booking, changing, continuing, queries, retries, runs, transfers
 from bot.services.transaction import UseCases
 from bot.store.tables import AttemptRow, RunRow
 from tests.conftest import use_cases
@@ -342,16 +342,20 @@ def test_who_takes_a_training_over_takes_its_continuation_too(
     berth: UseCases, clock: SetClock, agent: FakeAgent
 ) -> None:
     view = training(berth, agent)
-    start = view.window.end + 4 * HOUR
-    after = berth.run(changing.move, a_member(berth), view.reservation_id, start)
+    alice, bob = a_member(berth), a_member(berth, "U0BOB")
+    after = berth.run(continuing.stop_and_continue, alice, view.reservation_id)
     assert after.goes_on is not None
-    agent.look()
-    agent.report()
-    bob = a_member(berth, "U0BOB")
     target = after.goes_on.reservation_id
-    offer = berth.run(transfers.offer, a_member(berth), target, bob)
+    with pytest.raises(CannotHandOver) as refusal:
+        berth.run(transfers.offer, alice, target, bob)
+    assert refusal.value.why == "continues"
+    offer = berth.run(transfers.offer, alice, view.reservation_id, bob)
     berth.run(transfers.accept, bob, offer.transfer_id)
-    assert berth.run(queries.reservation, target).holder_slack_id == "U0BOB"
+    holders = [
+        berth.run(queries.reservation, number).holder_slack_id
+        for number in (view.reservation_id, target)
+    ]
+    assert holders == ["U0BOB", "U0BOB"]
 
 
 def test_retries_can_be_switched_off(sqlite_berth: UseCases) -> None:
