@@ -177,8 +177,11 @@ def _run_lines(view: ReservationView, run: RunView, now: datetime) -> list[str]:
     if run.state.is_over:
         return _end_lines(run)
     if not _has_begun(run):
-        booked = view.state.is_ahead
-        return ["The training starts by itself at the start of the window."] if booked else []
+        if not view.state.is_ahead:
+            return []
+        done = run.progress.epoch
+        begins = f"goes on after epoch {done}/{run.progress.epochs}" if done else "starts"
+        return [f"The training {begins} by itself at the start of the window."]
     if run.state is RunState.RETRYING:
         why = cause_words(run.end_cause).capitalize()
         at = f" {slack_time(run.retries_at)}" if run.retries_at else ""

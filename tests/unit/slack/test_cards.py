@@ -192,6 +192,12 @@ SCENES = [
         "Stop & release",
     ),
     Scene(
+        "goes on in its second window",
+        a_reservation(ReservationState.BOOKED, run=a_run(RunState.WAITING)),
+        ("goes on after epoch 41/100 by itself",),
+        "Cancel",
+    ),
+    Scene(
         "tried again",
         a_reservation(ACTIVE, run=a_run(RunState.RETRYING, end_cause="crashed")),
         ("failed, tried again soon", "The trainer crashed", "its newest checkpoint"),
