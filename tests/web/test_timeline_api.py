@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
+from bot.domain.maintenance import MaintenanceWish
 from bot.domain.people import Role
 from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest
-from bot.services import booking, roles
-from bot.services.transaction import UseCases
+from bot.services import booking, maintenance, roles
+from bot.services.transaction import Tx, UseCases
+from bot.store.run_tables import ContinuationRow
+from bot.store.tables import RunRow
+from tests.conftest import T0
 from tests.support.clock import SetClock
 from tests.support.fleet import fill
 from tests.support.site import Site, open_site
@@ -83,6 +87,33 @@ async def test_what_is_cancelled_is_gone_and_planned_maintenance_is_there(site: 
     number = book(site)
     site.berth.write(booking.cancel, a_member(site.berth), number, "")
     assert (await shown(site))["bars"] == []
+    admin = a_member(site.berth, "U0DAVE", admin=True)
+    wish = MaintenanceWish(("host1",), timedelta(hours=4), T0 + timedelta(hours=24), "new driver")
+    site.berth.write(maintenance.plan, admin, wish)
+    (bar,) = (await shown(site))["bars"]
+    assert (bar["kind"], len(bar["gpus"]), bar["note"]) == ("maintenance", 4, "new driver")
+
+
+async def test_what_had_to_make_room_says_when(site: Site) -> None:
+    number = book(site, run=TINY_RUN)
+    again = book(site, start=T0 + timedelta(hours=30))
+    at = T0 + timedelta(minutes=40)
+
+    def make_room(tx: Tx) -> None:
+        run = tx.session.scalars(select(RunRow)).one()
+        link = ContinuationRow(
+            run_id=run.id,
+            from_reservation_id=number,
+            to_reservation_id=again,
+            reason="preempted",
+            state="taken",
+            created_at=at,
+        )
+        tx.session.add(link)
+
+    site.berth.write(make_room)
+    bars = {bar["reservation_id"]: bar["preempted_at"] for bar in (await shown(site))["bars"]}
+    assert bars == {number: at.isoformat().replace("+00:00", "Z"), again: None}
 
 
 async def test_filters(site: Site) -> None:

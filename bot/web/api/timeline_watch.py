@@ -21,6 +21,7 @@ class TimelineWatch:
         self._run = run
         self._poll_interval_s = poll_interval_s
         self._asking: asyncio.Task[str] | None = None
+        self._asked_at_s = 0.0
 
     async def wait(self, known: str, timeout_s: float) -> str:
         """Return the revision once it is not ``known``, or after ``timeout_s`` seconds."""
@@ -34,8 +35,12 @@ class TimelineWatch:
             await asyncio.sleep(min(self._poll_interval_s, left_s))
 
     async def _ask(self) -> str:
-        """Return the revision; who asks while somebody is asking gets the same answer."""
-        if self._asking is None or self._asking.done():
+        """Return the revision; who asks soon after somebody has asked gets the same answer."""
+        now_s = asyncio.get_running_loop().time()
+        if self._asking is None or (
+            self._asking.done() and now_s - self._asked_at_s >= self._poll_interval_s / 2
+        ):
+            self._asked_at_s = now_s
             self._asking = asyncio.create_task(self._fetch())
         return await asyncio.shield(self._asking)
 
