@@ -16,6 +16,7 @@ from bot.protocol.messages import UploadState
 from bot.services import artifacts, checkpoints, discards
 from bot.services.artifacts import FileOfAttempt
 from bot.services.transaction import Tx, reads_only
+from bot.store import reservations
 from bot.store.file_tables import UploadPartRow, UploadRow
 
 newest_checkpoint = checkpoints.newest_checkpoint
@@ -74,6 +75,7 @@ def place_for_chunk(
     Raises:
         StaleFence: the attempt is unknown or has been replaced.
     """
+    reservations.lock_of_attempts(tx.session, [file.attempt_id])  # two may begin the same file
     known = state(tx, file, size_bytes)
     if known.complete or known.received_bytes != first_byte:
         return known
