@@ -143,6 +143,7 @@ def _introduce(address: str) -> None:
     terminal.print(f"\n  Open  [bold]{address}[/bold]\n", soft_wrap=True)
     terminal.print("  You are Alice in #gpu. Try:  /gpu reserve 1 now 2h train")
     terminal.print("  Then be Bob (top left):      /gpu reserve 2 now 2h")
+    terminal.print("  See it in the browser:       /gpu web")
     terminal.print("  Ctrl-C stops everything.\n")
 
 

@@ -28,6 +28,9 @@ def test_a_wheel_carries_migrations_console_and_demo_data(tmp_path: Path) -> Non
         "bot/sandbox/console/console.js",
         "bot/sandbox/data/tiny.yaml",
         "bot/py.typed",
+        "bot/web/pages/templates/frame.html",
+        "bot/web/static/frame.css",
+        "bot/web/static/timeline/main.js",
     }
     wanted |= {
         f"bot/migrations/versions/{revision.name}"
