@@ -58,7 +58,8 @@ SERIES_EXAMPLE = "/gpu reserve 2 every weekday 20:00 12h until 2026-12-31"
 
 def help_card() -> Card:
     """Return the help."""
-    commands = "\n".join(f"• `/gpu {name}`: {does}" for name, does in COMMANDS.items())
+    commands = [f"• `/gpu {name}`: {does}" for name, does in COMMANDS.items()]
+    half = (len(commands) + 1) // 2  # one section holds 3000 characters
     examples = "\n".join(f"`{example}`" for example in (*EXAMPLES, SERIES_EXAMPLE))
     rules = (
         "Times are in your own time zone as Slack knows it. In any order: how many GPUs or which, "
@@ -69,7 +70,8 @@ def help_card() -> Card:
         "How to book GPUs with /gpu",
         (
             header("Booking GPUs"),
-            section(commands),
+            section("\n".join(commands[:half])),
+            section("\n".join(commands[half:])),
             section(f"*In one line*\n{examples}"),
             context(rules),
             actions([reserve_button()]),
