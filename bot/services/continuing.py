@@ -149,9 +149,22 @@ def _tell_planned(
             by_slack_id=member.slack_user_id if member else "",
         ),
     )
+    actor = audit.by_member(member) if member else audit.CLOCKWORK
+    pending = target.state == ReservationState.PENDING
     audit.record(
         tx,
-        audit.by_member(member) if member else audit.CLOCKWORK,
+        actor,
+        "reservation.asked" if pending else "reservation.booked",
+        ("reservation", target.id),
+        reason=f"continues R{row.id}: {reason}",
+        starts_at=target.starts_at,
+        ends_at=target.ends_at,
+        gpus=_gpu_names(target),
+        priority=target.priority,
+    )
+    audit.record(
+        tx,
+        actor,
         "run.continuation_booked",
         ("run", row.run.id),
         reason=reason,

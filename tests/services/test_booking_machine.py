@@ -4,6 +4,7 @@ after each step."""
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -99,7 +100,10 @@ class BookingMachine(RuleBasedStateMachine):
 
     def __init__(self, database: Database) -> None:
         super().__init__()
-        self.berth: UseCases = use_cases_over(database, NOW)
+        # What retries and lost hosts book by themselves has tests of its own; here every
+        # reservation is one that somebody has asked for.
+        berth = use_cases_over(database, NOW)
+        self.berth: UseCases = replace(berth, policy=replace(berth.policy, retries=0))
         self.database = database
         self.postman = Postman()
         self.states: dict[int, tuple[str, str | None]] = {}
@@ -297,7 +301,11 @@ class BookingMachine(RuleBasedStateMachine):
         pending = {(timer.kind, timer.subject_id): timer.due_at for timer in timers}
         for row in rows:
             if row.state == ReservationState.BOOKED:
-                assert pending[TimerKind.RESERVATION_STARTS, row.id] == row.starts_at
+                starts = pending[TimerKind.RESERVATION_STARTS, row.id]
+                if row.starts_at > self.clock.now():
+                    assert starts == row.starts_at
+                else:  # a process of the one before is still on its GPUs
+                    assert starts >= row.starts_at
             if row.state in OPEN and row.ends_at > self.clock.now():
                 assert pending[TimerKind.RESERVATION_ENDS, row.id] == row.ends_at
                 stops = row.ends_at - self.berth.policy.stop_lead
