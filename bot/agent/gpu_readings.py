@@ -66,7 +66,10 @@ class GpuReadings:
         self._asking = Thread(target=_answer, args=(question, answer), daemon=True)
         self._asking.start()
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(answer), _TIMEOUT_S)
+            # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes with the answer,
+            # and an agent that is asked to stop would go on (github.com/python/cpython/issues/86296).
+            async with asyncio.timeout(_TIMEOUT_S):
+                return await asyncio.wrap_future(answer)
         except TimeoutError as error:
             raise GpuProbeFailed(f"no answer within {_TIMEOUT_S:g} s") from error
 
