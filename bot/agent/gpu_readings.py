@@ -67,7 +67,7 @@ class GpuReadings:
         self._asking.start()
         try:
             # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes with the answer,
-            # and an agent that is asked to stop would go on (github.com/python/cpython/issues/86296).
+            # and an agent that is asked to stop would go on (bpo-37658).
             async with asyncio.timeout(_TIMEOUT_S):
                 return await asyncio.wrap_future(answer)
         except TimeoutError as error:
