@@ -132,9 +132,12 @@ def last_epochs(session: Session) -> dict[int, int]:
 
 
 def preemptions(session: Session, start: datetime, end: datetime) -> dict[int, datetime]:
-    """Return when runs of reservations had to make room, by the reservation they had to leave."""
+    """Return when reservations have to make room for others, or had to: by then they end."""
     rows = session.execute(
-        select(ContinuationRow.from_reservation_id, ContinuationRow.created_at)
+        select(
+            ContinuationRow.from_reservation_id,
+            func.coalesce(ReservationRow.ended_at, ReservationRow.ends_at),
+        )
         .join(ReservationRow, ReservationRow.id == ContinuationRow.from_reservation_id)
         .where(
             ContinuationRow.reason == ContinuationReason.PREEMPTED,

@@ -76,7 +76,7 @@ class BarAnswer(BaseModel):
     epochs: int
     done: float | None
     preempted_at: datetime | None
-    overrun_until: datetime | None
+    booked_until: datetime | None
 
     @classmethod
     def of(cls, bar: Bar) -> BarAnswer:
@@ -102,7 +102,7 @@ class BarAnswer(BaseModel):
             epochs=bar.epochs,
             done=bar.done,
             preempted_at=bar.preempted_at,
-            overrun_until=bar.overrun_until,
+            booked_until=bar.booked_until,
         )
 
 

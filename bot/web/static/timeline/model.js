@@ -55,7 +55,7 @@ export class Model {
       start: Date.parse(told.starts_at),
       end: Date.parse(told.ends_at),
       preemptedAt: told.preempted_at ? Date.parse(told.preempted_at) : null,
-      overrunUntil: told.overrun_until ? Date.parse(told.overrun_until) : null,
+      bookedUntil: told.booked_until ? Date.parse(told.booked_until) : null,
       team: this.teams.get(told.team_name) ?? { name: told.team_name, colour: "#7f7f7f", ink: "#000000", pattern: 0 },
       over: OVER.has(told.state),
     };
@@ -97,7 +97,7 @@ export class Model {
 
   /** Return the bars of a track that touch a window. */
   barsIn(row, start, end) {
-    return this.barsOf(row).filter((bar) => bar.start < end && Math.max(bar.end, bar.overrunUntil ?? 0) > start);
+    return this.barsOf(row).filter((bar) => bar.start < end && bar.end > start);
   }
 
   /** Return the first whole slots from an instant on in which a GPU is free. */

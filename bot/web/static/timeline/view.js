@@ -188,7 +188,7 @@ export class View {
     made.style.setProperty("--team-ink", bar.team.ink);
     if (bar.done !== null && !bar.over) made.append(this.#progress(bar.done));
     if (bar.preemptedAt) made.append(this.#mark(bar, "tl-preempted", bar.preemptedAt));
-    if (bar.overrunUntil && bar.overrunUntil > bar.end) made.append(this.#overrun(bar));
+    if (bar.bookedUntil && bar.bookedUntil < bar.end) made.append(this.#overrun(bar));
     if (bar.movable) made.append(el("i", { class: "tl-grip", "aria-hidden": "true" }));
     if (bar.reservation_id === this.selected) made.classList.add("tl-selected");
     return made;
@@ -208,7 +208,7 @@ export class View {
 
   #overrun(bar) {
     const more = el("i", { class: "tl-overrun", "aria-hidden": "true" });
-    more.style.width = `${this.scale.x(bar.overrunUntil) - this.scale.x(bar.end)}px`;
+    more.style.width = `${this.scale.x(bar.end) - this.scale.x(bar.bookedUntil)}px`;
     return more;
   }
 

@@ -34,7 +34,7 @@ function written(bar, model) {
     windowWords(bar.start, bar.end),
     `${bar.gpus.length === 1 ? "1 GPU" : `${bar.gpus.length} GPUs`}: ${gpus}`,
     [STATES[bar.state] ?? bar.state, runWords(bar)].filter(Boolean).join(" · "),
-    bar.preemptedAt ? `made room at ${fullWords(bar.preemptedAt)}` : null,
-    bar.overrunUntil ? `goes on until ${fullWords(bar.overrunUntil)} at most` : null,
+    bar.preemptedAt ? `makes room at ${fullWords(bar.preemptedAt)}` : null,
+    bar.bookedUntil ? `was booked until ${fullWords(bar.bookedUntil)} and goes on` : null,
   ].filter(Boolean);
 }
