@@ -48,8 +48,8 @@ class Bar:
 
     A reservation has one bar, but for one whose GPUs were given back at different times.
     ``done`` is how much of its run is done, 0 to 1, and None without a run.  ``preempted_at`` is
-    when it has to make room for somebody else; ``booked_until`` is the end that was booked, where its
-    run goes on over it.
+    when it has to make room for somebody else; ``booked_until`` is the end that was booked,
+    where its run goes on over it.
     """
 
     reservation_id: int

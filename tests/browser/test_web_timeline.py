@@ -268,6 +268,35 @@ def test_an_address_leads_to_a_reservation_and_from_it_to_the_timeline(
     expect(bar(page, "gpu0@host1", 1)).to_be_in_viewport()
 
 
+CLOCKS = """async (instants) => {
+  const zoned = await import('/static/zoned.js');
+  return instants.map((ms) => [zoned.toInput(ms), zoned.fromInput(zoned.toInput(ms)), zoned.midnight(ms, 1)]);
+}"""  # noqa: E501 - JavaScript
+
+
+def test_clocks_that_change_are_read_as_python_reads_them(page: Page, site: WebSite) -> None:
+    """Every hour around both changes of a year, in the member's zone, not the browser's."""
+    signed_in(page, site, "/")
+    paris = ZoneInfo("Europe/Paris")
+    hours = [
+        day + timedelta(hours=hour)
+        for day in (datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 10, 24, tzinfo=UTC))
+        for hour in range(72)
+    ]
+    read = page.evaluate(CLOCKS, [each.timestamp() * 1000 for each in hours])
+    for instant, (shown, back_ms, midnight_ms) in zip(hours, read, strict=True):
+        local = instant.astimezone(paris)
+        assert shown == f"{local:%Y-%m-%dT%H:%M}"
+        assert datetime.fromtimestamp(back_ms / 1000, UTC) in (
+            instant,
+            local.replace(fold=0).astimezone(UTC),
+            local.replace(fold=1).astimezone(UTC),
+        )
+        tomorrow = (local + timedelta(days=1)).date()
+        begins = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=paris)
+        assert midnight_ms / 1000 == begins.timestamp()
+
+
 def test_a_viewer_looks_and_cannot_book(page: Page, site: WebSite) -> None:
     a_member(site.berth)
     admin = a_member(site.berth, "U0DAVE", admin=True)

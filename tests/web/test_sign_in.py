@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.domain.people import Role
-from bot.services import roles, sign_in
+from bot.services import roles, sign_in, tokens
 from bot.services.transaction import Tx, UseCases
 from bot.store.sign_in_tables import SignInFlowRow, SignInLinkRow, WebSessionRow
 from bot.store.tables import AuditEventRow
@@ -261,6 +261,23 @@ async def test_who_is_deactivated_is_out_at_once_everywhere(site: Site) -> None:
     assert answer.status_code == 401
     site.slack.state.workspace.people["U0BOB"].deleted = False
     assert await who(site) is None, "the session is over, not only asleep"
+
+
+async def test_the_token_of_who_is_deactivated_rests_too(site: Site) -> None:
+    a_member(site.berth, "U0BOB")
+    token = site.berth.write(tokens.create_member_token, "nightly", "U0BOB")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await site.browser.get("/api/v1/reservations", headers=headers)).status_code == 200
+    site.slack.state.workspace.people["U0BOB"].deleted = True
+    refused = await site.browser.get("/api/v1/reservations", headers=headers)
+    assert (refused.status_code, refused.json()["error"]) == (403, "not_allowed")
+
+
+async def test_while_slack_is_out_of_reach_who_is_signed_in_stays_so(site: Site) -> None:
+    await site.by_link("U0BOB")
+    assert await who(site)
+    await site.slack.stop()
+    assert await who(site)
 
 
 async def test_signing_in_and_out_is_audited(site: Site) -> None:
