@@ -365,6 +365,16 @@ async def test_every_answer_has_the_headers_that_keep_browsers_safe(site: Site, 
     assert headers["referrer-policy"] == "same-origin"
 
 
+async def test_nothing_of_a_session_is_kept_by_the_browser(site: Site) -> None:
+    await site.by_link()
+    for path in ("/", "/api/v1/status", "/api/v1/timeline", "/api/v1/nowhere"):
+        assert (await site.browser.get(path)).headers["cache-control"] == "no-store"
+    script = await site.browser.get("/static/timeline/main.js")
+    assert script.headers["cache-control"] == "no-cache"
+    again = {"If-None-Match": script.headers["etag"]}
+    assert (await site.browser.get("/static/timeline/main.js", headers=again)).status_code == 304
+
+
 async def test_names_are_shown_as_text(site: Site) -> None:
     back = await back_from_slack(site, await to_slack(site), "Bob")
     site.slack.state.workspace.people["U0BOB"].name = "<script>alert(1)</script>"

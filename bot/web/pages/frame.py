@@ -49,9 +49,19 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", _kept(scope.get("path", "")))
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def _kept(path: str) -> str:
+    """Return how long an answer is kept by browsers that are not told otherwise.
+
+    What was meant for a session is not kept beyond it; scripts are asked for again after an
+    upgrade, and answered with 304 until then.
+    """
+    return "no-cache" if path.startswith("/static/") else "no-store"
 
 
 class Frame:
