@@ -13,6 +13,7 @@ from bot.slack.blocks.mine import reserve_button
 from bot.slack.blocks.text import (
     Block,
     actions,
+    button,
     clip,
     context,
     count_text,
@@ -23,6 +24,7 @@ from bot.slack.blocks.text import (
     section,
     slack_date,
 )
+from bot.slack.blocks.web_link import OPEN_ACTION
 
 MESSAGE_CHARS = 10_000
 """Slack refuses messages of about 13,000 characters of block text (msg_blocks_too_long)."""
@@ -30,18 +32,24 @@ MESSAGE_CHARS = 10_000
 MOST_HOSTS = 30
 
 
-def status_card(status: Status, tz: tzinfo) -> Card:
-    """Return who holds which GPU now and next, host by host, with a Reserve button."""
+def status_card(status: Status, tz: tzinfo, timeline_url: str = "") -> Card:
+    """Return who holds which GPU now and next, host by host, and what to press."""
     summary = summary_text(status)
-    blocks = (header("GPUs now"), *host_blocks(status, tz), actions([reserve_button()]))
+    blocks = (header("GPUs now"), *host_blocks(status, tz), _buttons(timeline_url))
     return Card(summary, blocks)
 
 
-def short_status_card(status: Status) -> Card:
+def _buttons(timeline_url: str) -> Block:
+    """Return the Reserve button, and the way to the timeline where there is one."""
+    link = [button("Timeline", OPEN_ACTION, url=timeline_url)] if timeline_url else []
+    return actions([reserve_button(), *link])
+
+
+def short_status_card(status: Status, timeline_url: str = "") -> Card:
     """Return the one line that answers a bare ``/gpu``, with what else can be said."""
     summary = summary_text(status)
     hint = "Try `/gpu reserve 2 tomorrow 18:00 8h`, `/gpu status`, `/gpu mine` or `/gpu help`."
-    return Card(summary, (section(summary), context(hint), actions([reserve_button()])))
+    return Card(summary, (section(summary), context(hint), _buttons(timeline_url)))
 
 
 def summary_text(status: Status) -> str:

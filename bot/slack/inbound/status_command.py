@@ -11,9 +11,11 @@ from bot.slack.desk import Desk
 async def show_status(desk: Desk, asked: Asked, _rest: str) -> None:
     """Tell who holds which GPU."""
     _, tz = await desk.member(asked)
-    await desk.answering.tell(asked, status_card(await desk.run(queries.status), tz))
+    status = await desk.run(queries.status)
+    await desk.answering.tell(asked, status_card(status, tz, f"{desk.public_url}/timeline"))
 
 
 async def show_short_status(desk: Desk, asked: Asked, _rest: str) -> None:
     """Tell how many GPUs are free, and what else can be said."""
-    await desk.answering.tell(asked, short_status_card(await desk.run(queries.status)))
+    status = await desk.run(queries.status)
+    await desk.answering.tell(asked, short_status_card(status, f"{desk.public_url}/timeline"))

@@ -87,6 +87,7 @@ CARDS: dict[str, Card] = {
     "status of many": status_card(a_status(80, 16), PARIS),
     "status of none": status_card(Status(NOW, ()), PARIS),
     "short": short_status_card(a_status()),
+    "status with the timeline": status_card(a_status(), PARIS, "https://berth.example/timeline"),
     "short of none": short_status_card(Status(NOW, ())),
     "mine": mine_card(RESERVATIONS, PARIS),
     "mine, many": mine_card(RESERVATIONS * 20, PARIS),
