@@ -9,6 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.clockwork.deliveries import DeliveryRound
 from bot.clockwork.file_sweep import sweep_files
+from bot.clockwork.incident_round import IncidentRound
 from bot.clockwork.process_round import ProcessRound
 from bot.clockwork.timers import fire_due
 from bot.clockwork.wheel import Wheel
@@ -16,11 +17,11 @@ from bot.ports.artifact_store import ArtifactStore
 from bot.ports.clock import Clock
 from bot.ports.messenger import Messenger
 from bot.ports.use_cases import UseCaseRunner
-from bot.services import discards, outbox, process_cards, upkeep
+from bot.services import discards, incident_cards, outbox, process_cards, upkeep
 
 
 class Clockwork:
-    """Turns four wheels: timers, the outbox, messages about processes, files to be deleted.
+    """Turns five wheels: timers, the outbox, messages about processes and incidents, old files.
 
     ``owner`` names this process in leases; any number of replicas may turn side by side.
     """
@@ -55,7 +56,13 @@ class Clockwork:
         async def next_process_card_at() -> datetime | None:
             return await run(process_cards.next_due)
 
+        about_incidents = IncidentRound(run, messenger, owner)
+
+        async def next_incident_card_at() -> datetime | None:
+            return await run(incident_cards.next_due)
+
         self._wheels = (
+            Wheel("incidents", clock, about_incidents.show_due, next_incident_card_at),
             Wheel("processes", clock, about_processes.show_due, next_process_card_at),
             Wheel("timers", clock, fire, next_timer_at),
             Wheel("outbox", clock, deliveries.deliver_due, next_delivery_at),

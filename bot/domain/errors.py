@@ -36,6 +36,7 @@
     │   ├── NoSuchAttempt
     │   ├── UnknownRun
     │   ├── NoSuchFile
+    │   ├── UnknownIncident
     │   ├── UnknownProcess
     │   └── UnknownHost
     ├── NotAllowed
@@ -120,6 +121,7 @@ from bot.domain.error_branches import (
 from bot.domain.forecast_errors import CannotGiveMinutes, NoRunToFit
 from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOffer
 from bot.domain.holdings import Alternative, Holding
+from bot.domain.incident_errors import UnknownIncident
 from bot.domain.outage_errors import AdminsOnly, UnknownHostName
 from bot.domain.process_errors import (
     CannotAdopt,
@@ -211,6 +213,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "UnknownHostName",
     "UnknownOffer",
     "UnknownPerson",
+    "UnknownIncident",
     "UnknownProcess",
     "UnknownRun",
     "UnknownSeries",

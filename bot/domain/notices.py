@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, get_type_hints
 
 from bot.domain.forecast_notices import FORECAST_NOTICES
+from bot.domain.incident_notices import INCIDENT_NOTICES
 from bot.domain.notice_base import Notice
 from bot.domain.outage_notices import OUTAGE_NOTICES
 from bot.domain.run_notices import RUN_NOTICES
@@ -270,6 +271,7 @@ ALL_NOTICES: tuple[type[Notice], ...] = (
     SwapDecided,
     OccurrenceMissed,
     *FORECAST_NOTICES,
+    *INCIDENT_NOTICES,
     *OUTAGE_NOTICES,
     *RUN_NOTICES,
     *USAGE_NOTICES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.domain.incidents import DEFAULT_INCIDENT_POLICY, IncidentPolicy
 from bot.domain.processes import RoguePolicy
 from bot.domain.slot_grid import SlotGrid
 
@@ -75,6 +76,7 @@ class Policy:
     web_session: timedelta = timedelta(hours=12)
     sign_in_link: timedelta = timedelta(minutes=5)
     sign_in_flow: timedelta = timedelta(minutes=10)
+    incidents: IncidentPolicy = DEFAULT_INCIDENT_POLICY
 
     @property
     def grid(self) -> SlotGrid:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.domain.incidents import IncidentView
 from bot.domain.notices import Notice
 from bot.domain.processes import ProcessView
 from bot.domain.views import ReservationView
@@ -93,6 +94,24 @@ class Messenger(ABC):
 
     @abstractmethod
     async def update_process_card(self, address: CardAddress, view: ProcessView) -> None:
+        """Make that message show ``view``. Idempotent.
+
+        Raises:
+            DeliveryFailed: it did not go out; permanent when the message is gone.
+        """
+
+    @abstractmethod
+    async def post_incident_card(
+        self, lane: str, view: IncidentView, *, delivery_key: str, uncertain: bool
+    ) -> CardAddress:
+        """Post how an incident stands, to a channel or to one person; return where it stands.
+
+        Raises:
+            DeliveryFailed: it did not go out.
+        """
+
+    @abstractmethod
+    async def update_incident_card(self, address: CardAddress, view: IncidentView) -> None:
         """Make that message show ``view``. Idempotent.
 
         Raises:

@@ -12,7 +12,7 @@ from bot.domain.outage_notices import GpuTrouble, OutageOver
 from bot.domain.people import Member
 from bot.domain.states import ReservationKind, ReservationState
 from bot.domain.views import ReservationView
-from bot.services import audit, due, outages, outbox
+from bot.services import audit, due, incidents, outages, outbox
 from bot.services.audit import Actor
 from bot.services.maintenance import PLANNED, find_gpus, require_admin
 from bot.services.outages import Cause
@@ -125,6 +125,7 @@ def look_for_gone(tx: Tx, gpu_id: int) -> None:
         return
     audit.record(tx, audit.by_agent(gpu.host.name), "gpu.gone", ("gpu", gpu.id), uuid=gpu.uuid)
     _move_away(tx, [gpu], audit.by_agent(gpu.host.name), GONE)
+    incidents.gpu_lost(tx, gpu)
 
 
 def _move_away(tx: Tx, gpus: Sequence[GpuRow], actor: Actor, reason: str) -> Effects:

@@ -17,7 +17,7 @@ from bot.protocol.messages import (
     ReportResponse,
 )
 from bot.protocol.version import OLDEST_COMPATIBLE_VERSION, PROTOCOL_VERSION, is_compatible
-from bot.services import audit, due, gpu_use, outbox, processes, runs
+from bot.services import audit, due, gpu_use, incidents, outbox, processes, runs
 from bot.services.transaction import Tx, reads_only
 from bot.store import reservations
 from bot.store.tables import AttemptRow, GpuRow, HostRow
@@ -156,6 +156,7 @@ def take_report(tx: Tx, report: Report) -> ReportResponse:
     _seen(tx, host)
     gpu_use.take_readings(tx, host, report)
     processes.take(tx, host, report)
+    incidents.take(tx, host, report)
     receipts = tuple(runs.take_observation(tx, host.id, seen) for seen in report.observations)
     tx.session.flush()
     tx.session.refresh(host)
@@ -191,6 +192,7 @@ def look_for_lost(tx: Tx, host_id: int) -> None:
             outbox.tell_thread(
                 tx, reservation, HostSilent(reservation.id, host.name, host.last_seen_at)
             )
+        incidents.host_lost(tx, host)
     for attempt in _live_attempts(tx, host_id):
         reservation = attempt.run.reservation
         given_back = reservation.state == ReservationState.RELEASING

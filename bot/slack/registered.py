@@ -13,6 +13,7 @@ from bot.slack.blocks import (
     forecast_words,
     handover_modals,
     handovers,
+    incident_words,
     logs,
     process_words,
     templates,
@@ -41,6 +42,7 @@ from bot.slack.desk import Desk
 from bot.slack.inbound import (
     answer_offer,
     click_forecast,
+    click_incident,
     click_process,
     click_waiting,
     logs_command,
@@ -88,6 +90,7 @@ ACTIONS: Mapping[str, Work] = {
     MENU_ACTION: logs_command.choose_from_menu,
     logs.AGAIN_ACTION: logs_command.refresh_log,
     logs.FULL_ACTION: logs_command.full_log,
+    incident_words.ACKNOWLEDGE_ACTION: click_incident.click_acknowledge,
     process_words.ADOPT_ACTION: click_process.click_adopt,
     process_words.DENY_ACTION: click_process.click_deny,
     process_words.STOP_ACTION: click_process.click_stop,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.store import (
     file_tables,
     forecast_tables,
+    incident_tables,
     message_tables,
     offer_tables,
     process_tables,
@@ -16,6 +17,7 @@ from bot.store.tables import Base
 ALL_TABLE_MODULES = (
     file_tables,
     forecast_tables,
+    incident_tables,
     message_tables,
     offer_tables,
     process_tables,

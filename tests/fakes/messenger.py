@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bot.domain.incidents import IncidentView
 from bot.domain.notices import Notice
 from bot.domain.processes import ProcessView
 from bot.domain.views import ReservationView
@@ -60,6 +61,16 @@ class SentProcessCard:
 
 
 @dataclass
+class SentIncidentCard:
+    """A message about an incident; ``views`` are all that it has shown, the newest last."""
+
+    address: CardAddress
+    lane: str
+    delivery_key: str
+    views: list[IncidentView]
+
+
+@dataclass
 class FakeMessenger(Messenger):
     """Keeps the whole contract of `Messenger` without any Slack.
 
@@ -74,6 +85,7 @@ class FakeMessenger(Messenger):
 
     cards: list[SentCard] = field(default_factory=list)
     process_cards: list[SentProcessCard] = field(default_factory=list)
+    incident_cards: list[SentIncidentCard] = field(default_factory=list)
     thread_notices: list[SentNotice] = field(default_factory=list)
     direct_notices: list[SentNotice] = field(default_factory=list)
     files: list[SentFile] = field(default_factory=list)
@@ -163,6 +175,27 @@ class FakeMessenger(Messenger):
     async def update_process_card(self, address: CardAddress, view: ProcessView) -> None:
         self._begin("update_process_card", address.channel_id, "is_archived")
         for card in self.process_cards:
+            if card.address == address:
+                card.views.append(view)
+                return self._finish()
+        raise DeliveryFailed("message_not_found", permanent=True)
+
+    async def post_incident_card(
+        self, lane: str, view: IncidentView, *, delivery_key: str, uncertain: bool
+    ) -> CardAddress:
+        self._begin("post_incident_card", lane, "is_archived")
+        for card in self.incident_cards if uncertain else ():
+            if card.delivery_key == delivery_key and card.lane == lane:
+                card.views.append(view)
+                return card.address
+        address = CardAddress(lane, f"1763900001.{len(self.incident_cards) + 1:06}")
+        self.incident_cards.append(SentIncidentCard(address, lane, delivery_key, [view]))
+        self._finish()
+        return address
+
+    async def update_incident_card(self, address: CardAddress, view: IncidentView) -> None:
+        self._begin("update_incident_card", address.channel_id, "is_archived")
+        for card in self.incident_cards:
             if card.address == address:
                 card.views.append(view)
                 return self._finish()

@@ -16,6 +16,7 @@ from bot.domain.forecast_notices import (
     RunLate,
 )
 from bot.domain.holdings import GpuOnHost
+from bot.domain.incident_notices import IncidentTold
 from bot.domain.limits import Rule, RuleKind, rules_to_texts
 from bot.domain.notices import (
     ApprovalAsked,
@@ -105,6 +106,8 @@ def sample_notices() -> tuple[Notice, ...]:
     """Return at least one notice of every kind."""
     ends_at = WINDOW.end
     return (
+        IncidentTold(12, 3, "too_hot", "gpu0@host1", is_open=True, value=91.0),
+        IncidentTold(12, 3, "xid", "gpu0@host1", is_open=False, value=79.0),
         RunStarted(12, 7, "host1", ("gpu0@host1", "gpu1@host1")),
         RunEnded(
             12, 7, "succeeded", "succeeded", metrics={"map50": 0.71}, epochs_done=100, epochs=100

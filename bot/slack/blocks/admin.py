@@ -8,7 +8,9 @@ from datetime import tzinfo
 from bot.domain.gpu_types import type_name
 from bot.domain.people import Member, Role
 from bot.domain.teams import HostView, SyncOutcome, TeamView, colour_name
+from bot.domain.incidents import IncidentView
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.incident_words import open_incident_blocks
 from bot.slack.blocks.text import (
     Block,
     button,
@@ -75,7 +77,12 @@ def role_card(member: Member) -> Card:
 
 
 def hosts_card(
-    hosts: Sequence[HostView], tz: tzinfo, *, with_buttons: bool = False, notice: str = ""
+    hosts: Sequence[HostView],
+    tz: tzinfo,
+    *,
+    with_buttons: bool = False,
+    notice: str = "",
+    incidents: Sequence[IncidentView] = (),
 ) -> Card:
     """Return every host: whether it answers, what it has, which agent it runs.
 
@@ -91,7 +98,9 @@ def hosts_card(
     silent = sum(not host.online for host in hosts)
     text = f"{count_text(len(hosts), 'host')}, {silent} not answering."
     done = (section(notice),) if notice else ()
-    return Card(notice or text, (*done, header("Hosts"), *_host_blocks(hosts, tz, with_buttons)))
+    wrong = open_incident_blocks(incidents)
+    listed = _host_blocks(hosts, tz, with_buttons)
+    return Card(notice or text, (*done, header("Hosts"), *wrong, *listed))
 
 
 def _team_blocks(teams: Sequence[TeamView]) -> Iterator[Block]:

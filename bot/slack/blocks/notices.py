@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.forecast_notices import FORECAST_NOTICES
+from bot.domain.incident_notices import IncidentTold
 from bot.domain.notices import (
     ApprovalAsked,
     ApprovalDecided,
@@ -47,6 +48,7 @@ from bot.slack.blocks.change_buttons import extend_button
 from bot.slack.blocks.end_words import advice
 from bot.slack.blocks.forecast_words import forecast_message
 from bot.slack.blocks.handovers import handover_message
+from bot.slack.blocks.incident_words import incident_message
 from bot.slack.blocks.mine import reserve_button
 from bot.slack.blocks.outage_words import outage_message
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
@@ -190,6 +192,7 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     SwapProposed: handover_message,
     SwapDecided: handover_message,
     WindowOffered: waiting.window_offered,
+    IncidentTold: incident_message,
     WaitEnded: waiting.wait_ended,
     JobDispatched: waiting.job_dispatched,
     OccurrenceMissed: occurrence_missed,

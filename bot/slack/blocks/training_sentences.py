@@ -90,6 +90,13 @@ def _unknown_process(error: errors.UnknownProcess, words: Words) -> Sentence:
     )
 
 
+def _unknown_incident(error: errors.UnknownIncident, words: Words) -> Sentence:
+    return Sentence(
+        f"There is no incident {error.incident_id}.",
+        f"{words.literal('`/gpu hosts`')} lists what is wrong now.",
+    )
+
+
 _SETTLED = {
     "gone": "It is no longer on any GPU.",
     "adopted": "It belongs to a booking by now.",
@@ -124,6 +131,7 @@ WRITERS: Mapping[type[Any], Callable[[Any, Words], Sentence]] = {
     errors.NoSuchFile: _no_such_file,
     errors.InvalidUnixUser: _invalid_unix_user,
     errors.UnknownProcess: _unknown_process,
+    errors.UnknownIncident: _unknown_incident,
     errors.ProcessSettled: _process_settled,
     errors.CannotAdopt: _cannot_adopt,
 }

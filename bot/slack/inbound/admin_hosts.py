@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.people import Role
-from bot.services import hardware, host_list
+from bot.services import hardware, host_list, incident_views
 from bot.slack.asked import Asked
 from bot.slack.blocks.admin import hosts_card
 from bot.slack.blocks.outage_words import drained_card
@@ -14,7 +14,8 @@ async def show_hosts(desk: Desk, asked: Asked, _rest: str) -> None:
     """List the hosts: whether each answers, what it has, which agent it runs."""
     member, tz = await desk.member(asked)
     hosts = await desk.run(host_list.list_hosts)
-    card = hosts_card(hosts, tz, with_buttons=member.role is Role.ADMIN)
+    wrong = await desk.run(incident_views.open_ones)
+    card = hosts_card(hosts, tz, with_buttons=member.role is Role.ADMIN, incidents=wrong)
     await desk.answering.tell(asked, card)
 
 
@@ -43,5 +44,6 @@ async def click_undrain(desk: Desk, asked: Asked) -> None:
 async def _show_again(desk: Desk, asked: Asked, notice: str) -> None:
     _, tz = await desk.member(asked)
     hosts = await desk.run(host_list.list_hosts)
-    card = hosts_card(hosts, tz, with_buttons=True, notice=notice)
+    wrong = await desk.run(incident_views.open_ones)
+    card = hosts_card(hosts, tz, with_buttons=True, notice=notice, incidents=wrong)
     await desk.answering.tell(asked, card, replace=True)

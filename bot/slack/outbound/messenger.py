@@ -11,12 +11,14 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.incidents import IncidentView
 from bot.domain.notices import Notice
 from bot.domain.processes import ProcessView
 from bot.domain.views import ReservationView
 from bot.ports.clock import Clock
 from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
 from bot.slack.blocks.card import Card
+from bot.slack.blocks.incident_words import incident_card
 from bot.slack.blocks.notices import notice_message
 from bot.slack.blocks.process_words import process_card
 from bot.slack.blocks.reservation_card import reservation_card
@@ -168,16 +170,9 @@ class SlackMessenger(Messenger):
         Raises:
             DeliveryFailed: it did not go out.
         """
-        async with self._in_time():
-            channel_id = await self._direct_channel(lane)
-            card = process_card(view)
-            if uncertain:
-                found = await self._search.message_ts(channel_id, delivery_key)
-                if found is not None:
-                    address = CardAddress(channel_id, found)
-                    await self._update(address, card)
-                    return address
-            return CardAddress(channel_id, await self._post(channel_id, card, delivery_key))
+        return await self._post_once(
+            lane, process_card(view), delivery_key=delivery_key, uncertain=uncertain
+        )
 
     async def update_process_card(self, address: CardAddress, view: ProcessView) -> None:
         """Make that message show ``view``. Idempotent.
@@ -187,6 +182,40 @@ class SlackMessenger(Messenger):
         """
         async with self._in_time():
             await self._update(address, process_card(view))
+
+    async def post_incident_card(
+        self, lane: str, view: IncidentView, *, delivery_key: str, uncertain: bool
+    ) -> CardAddress:
+        """Post how an incident stands, to a channel or to one person; return where it stands.
+
+        Raises:
+            DeliveryFailed: it did not go out.
+        """
+        return await self._post_once(
+            lane, incident_card(view), delivery_key=delivery_key, uncertain=uncertain
+        )
+
+    async def update_incident_card(self, address: CardAddress, view: IncidentView) -> None:
+        """Make that message show ``view``. Idempotent.
+
+        Raises:
+            DeliveryFailed: it did not go out; permanent when the message is gone.
+        """
+        async with self._in_time():
+            await self._update(address, incident_card(view))
+
+    async def _post_once(
+        self, lane: str, card: Card, *, delivery_key: str, uncertain: bool
+    ) -> CardAddress:
+        async with self._in_time():
+            channel_id = await self._direct_channel(lane)
+            if uncertain:
+                found = await self._search.message_ts(channel_id, delivery_key)
+                if found is not None:
+                    address = CardAddress(channel_id, found)
+                    await self._update(address, card)
+                    return address
+            return CardAddress(channel_id, await self._post(channel_id, card, delivery_key))
 
     async def post_file(
         self,

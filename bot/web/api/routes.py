@@ -14,6 +14,7 @@ from bot.web.api import (
     answering,
     going_on,
     handovers,
+    incidents,
     outages,
     people,
     plan,
@@ -57,6 +58,7 @@ AREAS: tuple[Area, ...] = (
     going_on.going_on_routes,
     templates.template_routes,
     processes.process_routes,
+    incidents.incident_routes,
     timeline.timeline_routes,
 )
 """Every area of the API; a route that stands in none does not exist."""
