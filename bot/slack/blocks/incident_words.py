@@ -170,7 +170,7 @@ _NEXT = {
 def incident_message(notice: IncidentTold) -> Card:
     """Return what the thread of a reservation is told."""
     kind = IncidentKind(notice.incident_kind)
-    place = safe(notice.place, 100)
+    place = f"R{notice.reservation_id}: {safe(notice.place, 100)}"
     if notice.is_open:
         text = (
             f":rotating_light: *{place}: {headline(kind, notice.value)}.*"
