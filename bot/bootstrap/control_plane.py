@@ -26,7 +26,7 @@ from bot.bootstrap.web_pages import pages_options, public_url
 from bot.clockwork.clockwork import Clockwork
 from bot.config import ServeSettings
 from bot.domain.errors import BerthError, InvalidSetting
-from bot.services import tokens
+from bot.services import standing_work, tokens
 from bot.services.tokens import Scope
 from bot.services.transaction import Defaults, UseCases
 from bot.slack.answering import Answering
@@ -167,6 +167,7 @@ async def serve(settings: ServeSettings) -> None:
     team_sync = TeamSync(plane.slack_client, plane.run)
     plane.clockwork.start()
     team_sync.start()
+    await plane.run(standing_work.arm)
     try:
         await server.serve()
     finally:

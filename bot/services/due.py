@@ -18,6 +18,7 @@ class TimerKind(StrEnum):
 
     ``SERVE_WAITING`` has no subject (0): something became free, and those who wait are served.
     Nor has ``FILES_EXPIRE``: files whose time is over are deleted.
+    Nor has ``AUDIT_SEALS``: the audit log is sealed.
     The subject of ``SERIES_EXTENDS`` is a series.
     The subject of ``WAIT_OFFER_ENDS`` and ``WAIT_EXPIRES`` is a place on the waitlist.
     That of ``TRANSFER_EXPIRES`` and ``SWAP_EXPIRES`` is a transfer or a swap.
@@ -41,6 +42,7 @@ class TimerKind(StrEnum):
     SERVE_WAITING = "serve_waiting"
     SERIES_EXTENDS = "series_extends"
     APPROVAL_EXPIRES = "approval_expires"
+    AUDIT_SEALS = "audit_seals"
     WAIT_OFFER_ENDS = "wait_offer_ends"
     WAIT_EXPIRES = "wait_expires"
     TRANSFER_EXPIRES = "transfer_expires"

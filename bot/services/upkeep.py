@@ -10,6 +10,7 @@ from bot.protocol.messages import StopReason
 from bot.services import (
     approvals,
     audit,
+    audit_chain,
     file_retention,
     forecasts,
     handovers,
@@ -177,3 +178,4 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.WAIT_EXPIRES: waiting.expire,
 }
 """The work of all other timers, by the number of their subject."""
+    TimerKind.AUDIT_SEALS: audit_chain.seal_due,

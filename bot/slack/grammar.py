@@ -54,6 +54,7 @@ SUB_COMMANDS: Mapping[str, str] = {
     "swap": "swap",
     "waitlist": "waitlist",
     "web": "web",
+    "audit": "audit",
     "queue": "queue",
     "maintenance": "maintenance",
     "drain": "drain",

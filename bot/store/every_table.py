@@ -12,6 +12,7 @@ from bot.store import (
     run_tables,
     sign_in_tables,
 )
+    seeing_tables,
 from bot.store.tables import Base
 
 ALL_TABLE_MODULES = (
@@ -26,4 +27,5 @@ ALL_TABLE_MODULES = (
 )
 """Importing a module of tables is what makes `Base.metadata` know them."""
 
+    seeing_tables,
 __all__ = ["ALL_TABLE_MODULES", "Base"]

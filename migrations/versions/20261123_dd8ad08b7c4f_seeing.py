@@ -21,6 +21,56 @@ INSTANT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    op.create_table(
+        "audit_seals",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("first_event_id", ID, nullable=False),
+        sa.Column("last_event_id", ID, nullable=False),
+        sa.Column("event_count", sa.Integer(), nullable=False),
+        sa.Column("previous_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("sealed_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_seals")),
+        sa.UniqueConstraint("last_event_id", name=op.f("uq_audit_seals_last_event_id")),
+    )
+    op.create_index(op.f("ix_audit_seals_sealed_at"), "audit_seals", ["sealed_at"])
+    op.create_table(
+        "audit_links",
+        sa.Column("event_id", ID, autoincrement=False, nullable=False),
+        sa.Column("previous_event_id", ID, nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_audit_links")),
+    )
+    op.create_table(
+        "calendar_links",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("member_id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("subject_id", ID, nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("last_used_at", INSTANT, nullable=True),
+        sa.Column("revoked_at", INSTANT, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["member_id"], ["members.id"], name=op.f("fk_calendar_links_member_id_members")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calendar_links")),
+        sa.UniqueConstraint("sha256", name=op.f("uq_calendar_links_sha256")),
+    )
+    op.create_index("ix_calendar_links_member_id", "calendar_links", ["member_id"])
+    op.create_table(
+        "gpu_hours_used",
+        sa.Column("gpu_id", ID, autoincrement=False, nullable=False),
+        sa.Column("hour", INSTANT, nullable=False),
+        sa.Column("read_s", sa.Double(), nullable=False),
+        sa.Column("process_s", sa.Double(), nullable=False),
+        sa.Column("busy_s", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["gpu_id"], ["gpus.id"], name=op.f("fk_gpu_hours_used_gpu_id_gpus")
+        ),
+        sa.PrimaryKeyConstraint("gpu_id", "hour", name=op.f("pk_gpu_hours_used")),
+    )
+    op.create_index("ix_gpu_hours_used_hour", "gpu_hours_used", ["hour"])
     _incidents()
 
 
@@ -79,3 +129,7 @@ def _incidents() -> None:
 def downgrade() -> None:
     op.drop_table("incident_cards")
     op.drop_table("incidents")
+    op.drop_table("gpu_hours_used")
+    op.drop_table("calendar_links")
+    op.drop_table("audit_links")
+    op.drop_table("audit_seals")

@@ -10,6 +10,7 @@ from bot.slack.grammar import parse_command, unescape
 from bot.slack.inbound.admin_hosts import show_hosts
 from bot.slack.inbound.admin_people import move_member, role
 from bot.slack.inbound.admin_teams import show_teams, team
+from bot.slack.inbound.audit_command import show_audit
 from bot.slack.inbound.cancel_command import cancel
 from bot.slack.inbound.change_commands import extend, move, shorten
 from bot.slack.inbound.click_process import show_processes
@@ -51,6 +52,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "share": show_share,
     "mine": show_mine,
     "web": show_web,
+    "audit": show_audit,
     "cancel": cancel,
     "series": show_series,
     "plan": plan,
@@ -78,7 +80,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
 }
 
 
-TAKES_PEOPLE = frozenset({"transfer", "team", "role", "member"})
+TAKES_PEOPLE = frozenset({"transfer", "team", "role", "member", "audit"})
 """Those that read mentions themselves; in the words of all others people go by their names."""
 
 

@@ -12,6 +12,7 @@ from bot.ports.artifact_store import ArtifactStore
 from bot.ports.use_cases import UseCaseRunner
 from bot.web.api import (
     answering,
+    audit,
     going_on,
     handovers,
     incidents,
@@ -62,6 +63,7 @@ AREAS: tuple[Area, ...] = (
     timeline.timeline_routes,
 )
 """Every area of the API; a route that stands in none does not exist."""
+    audit.audit_routes,
 
 
 def api_app(

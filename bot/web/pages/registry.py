@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.web.pages import overview, reservation_page, run_pages, timeline_page
+from bot.web.pages import audit_page, overview, reservation_page, run_pages, timeline_page
 from bot.web.pages.page import Page
 
 PAGES: tuple[Page, ...] = (
@@ -11,4 +11,5 @@ PAGES: tuple[Page, ...] = (
     run_pages.LIST,
     reservation_page.PAGE,
     run_pages.ONE,
+    audit_page.PAGE,
 )
