@@ -146,6 +146,9 @@ class ServeSettings(DatabaseSettings):
     rogue_notice_minutes: float = Field(
         30, gt=0, description="With stop_after_notice: how long after it was told"
     )
+    metrics_token: SecretStr | None = Field(
+        None, description="What Prometheus shows to read /metrics; without it there is none"
+    )
     worker_threads: int = Field(16, ge=1, description="Threads that run use cases")
     log_format: LogFormat = Field("json", description="console or json")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")

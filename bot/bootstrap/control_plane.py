@@ -43,6 +43,7 @@ from bot.store import schema
 from bot.store.artifacts import FsspecArtifactStore
 from bot.store.database import Database, open_engine
 from bot.web.app import build_web_app
+from bot.web.metrics import PrometheusMeasurements
 from bot.web.revision_watch import RevisionWatch
 
 log = structlog.get_logger(__name__)
@@ -97,7 +98,9 @@ def build(settings: ServeSettings) -> ControlPlane:
     database = Database(open_engine(settings.database_url))
     schema.require_current(database.engine)
     clock = SystemClock()
-    run = ThreadedUseCases(use_cases(settings, database), settings.worker_threads)
+    measurements = PrometheusMeasurements()
+    database.on_retry.append(measurements.transaction_retried)
+    run = ThreadedUseCases(use_cases(settings, database), settings.worker_threads, measurements)
     api_url = settings.slack_api_url or SLACK_API_URL
     bot_token = settings.slack_bot_token.get_secret_value()
     signing_secret = settings.slack_signing_secret
@@ -114,6 +117,7 @@ def build(settings: ServeSettings) -> ControlPlane:
         signing_secret=signing_secret.get_secret_value() if signing_secret else None,
         answering=answering,
         public_url=public_url(settings),
+        measurements=measurements,
     )
     artifacts = FsspecArtifactStore(settings.artifacts_url)
     messenger = SlackMessenger(outbound_client(bot_token, base_url=api_url), clock, SendBudget())
@@ -125,7 +129,17 @@ def build(settings: ServeSettings) -> ControlPlane:
     if settings.slack_mode == "http" and signing_secret is not None:
         endpoint = slack_events_endpoint(slack_app, signing_secret.get_secret_value(), clock)
     pages = pages_options(settings, inbound, Directory(inbound, run), sentence_of)
-    web_app = build_web_app(run, watch, artifacts, endpoint, sentence_of, pages)
+    token = settings.metrics_token
+    web_app = build_web_app(
+        run,
+        watch,
+        artifacts,
+        endpoint,
+        sentence_of,
+        pages,
+        measurements,
+        token.get_secret_value() if token else None,
+    )
     return ControlPlane(
         settings=settings,
         database=database,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.ports.clock import Clock
+from bot.ports.measurements import NO_MEASUREMENTS, Measurements
 from bot.ports.use_cases import UseCaseRunner
 from bot.slack import registered
 from bot.slack.answering import Answering
@@ -54,6 +56,7 @@ def build_slack_app(
     signing_secret: str | None,
     answering: Answering | None = None,
     public_url: str = "http://127.0.0.1:8600",
+    measurements: Measurements = NO_MEASUREMENTS,
 ) -> AsyncApp:
     """Return the app with every listener of `bot.slack.registered`.
 
@@ -64,6 +67,7 @@ def build_slack_app(
         signing_secret: for HTTP mode; None in Socket Mode.
         answering: where the background work runs, for someone who wants to `drain` it at the end.
         public_url: where browsers reach Berth's pages.
+        measurements: is told how soon each request was acknowledged.
     """
     desk = Desk(
         run,
@@ -81,26 +85,46 @@ def build_slack_app(
         # SLACK_CLIENT_ID and SLACK_CLIENT_SECRET happen to be in the environment.
         authorize=_authorizer(client),
     )
-    _register(app, desk)
+    _register(app, desk, measurements)
     return app
 
 
-def _register(app: AsyncApp, desk: Desk) -> None:
+def _register(app: AsyncApp, desk: Desk, measurements: Measurements) -> None:
+    def timed(name: str, listen: Listener) -> Listener:
+        return _timed(measurements, name, listen)
+
     for command, work in registered.COMMANDS.items():
-        app.command(command)(_listener(desk, command, work, asked_by_command))
+        app.command(command)(timed(command, _listener(desk, command, work, asked_by_command)))
     for action, work in registered.ACTIONS.items():
-        app.action(action)(_listener(desk, action, work, asked_by_interaction))
+        app.action(action)(timed(action, _listener(desk, action, work, asked_by_interaction)))
     for shortcut, work in registered.SHORTCUTS.items():
-        app.shortcut(shortcut)(_listener(desk, shortcut, work, asked_by_interaction))
+        listen = _listener(desk, shortcut, work, asked_by_interaction)
+        app.shortcut(shortcut)(timed(shortcut, listen))
     for event, work in registered.EVENTS.items():
-        app.event(event)(_event_listener(desk, event, work))
+        app.event(event)(timed(event, _event_listener(desk, event, work)))
     for callback, submission in registered.VIEWS.items():
-        app.view(callback)(_view_listener(desk, callback, submission))
+        app.view(callback)(timed(callback, _view_listener(desk, callback, submission)))
     # After all others: a button of another release is answered, an event nobody wants is
     # acknowledged, since Slack would send it again three times.
-    app.action(re.compile(".*"))(_listener(desk, "unknown", unknown_click, asked_by_interaction))
+    unknown = _listener(desk, "unknown", unknown_click, asked_by_interaction)
+    app.action(re.compile(".*"))(timed("unknown", unknown))
     app.event(re.compile(".*"))(_ignore)
     app.error(_log_error)
+
+
+def _timed(measurements: Measurements, name: str, listen: Listener) -> Listener:
+    """Return the listener, with a note of how long it takes until it acknowledges."""
+
+    async def timed(ack: AsyncAck, body: dict[str, Any]) -> None:
+        began = time.perf_counter()
+
+        async def noted(**answer: Any) -> None:
+            await ack(**answer)
+            measurements.slack_acknowledged(name, time.perf_counter() - began)
+
+        await listen(noted, body)
+
+    return timed
 
 
 def _without_token(client: AsyncWebClient) -> AsyncWebClient:

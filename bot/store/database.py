@@ -76,10 +76,12 @@ class Database:
 
     ``on_commit`` listeners are called after a commit that set a timer or wrote to the outbox, from
     the thread that made it: the clockwork learns from them that there may be something to do.
+    ``on_retry`` listeners are told why a transaction is run again.
     """
 
     engine: Engine
     on_commit: list[Callable[[], None]] = field(default_factory=list)
+    on_retry: list[Callable[[str], None]] = field(default_factory=list)
     _writers: AbstractContextManager[Any] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,8 @@ class Database:
                 retryable = is_claim_overlap(error) or is_worth_retrying(error)
                 if not retryable or attempt == ATTEMPTS:
                     raise translate(error) from error
+                for told in self.on_retry:
+                    told("claim_overlap" if is_claim_overlap(error) else "serialization")
                 time.sleep(random.uniform(0, LONGEST_PAUSE_S * attempt / ATTEMPTS))  # noqa: S311 - jitter, not a secret
             else:
                 if wakeups.is_marked(session):

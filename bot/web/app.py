@@ -16,6 +16,7 @@ from bot.ports.artifact_store import ArtifactStore
 from bot.ports.use_cases import UseCaseRunner
 from bot.services import queries
 from bot.web.agent_api import agent_router
+from bot.web.metrics import MeasuredRequests, PrometheusMeasurements, metrics_router
 from bot.web.api.refusals import SentenceOf
 from bot.web.api.routes import PREFIX, api_app
 from bot.web.pages.application import PagesOptions
@@ -35,6 +36,8 @@ def build_web_app(
     slack_endpoint: SlackEndpoint | None = None,
     sentence_of: SentenceOf = str,
     pages: PagesOptions | None = None,
+    measurements: PrometheusMeasurements | None = None,
+    metrics_token: str | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -45,6 +48,8 @@ def build_web_app(
         slack_endpoint: takes Slack's requests in HTTP mode.
         sentence_of: the words for an error, for people who use the API for programs.
         pages: what the pages in the browser need of the world; by default only links sign in.
+        measurements: counts requests, and is what ``/metrics`` tells.
+        metrics_token: what Prometheus shows; without one there is no ``/metrics``.
     """
     app = FastAPI(title="Berth", version=bot.__version__, docs_url=None, redoc_url=None)
     app.include_router(agent_router(run, watch, store))
@@ -55,6 +60,11 @@ def build_web_app(
     app.add_exception_handler(Exception, _answer_unexpected)
     if slack_endpoint is not None:
         app.add_route("/slack/events", slack_endpoint, methods=["POST"])
+
+    if measurements is not None:
+        app.add_middleware(MeasuredRequests, measurements=measurements)
+        if metrics_token is not None:
+            app.include_router(metrics_router(run, measurements, metrics_token))
 
     @app.get("/healthz", tags=["health"])
     async def alive() -> dict[str, str]:
