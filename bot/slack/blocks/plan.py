@@ -125,9 +125,9 @@ _STEP_NAMES = {"imgsz": "imgsz", "batch": "batch", "model": "model", "gpu_type":
 
 def _step_words(step: ScaleStep) -> str:
     if step.what == "gpus":
-        return f"from {step.old} to {step.new} GPUs"
+        return f"from {safe(step.old, 60)} to {safe(step.new, 60)} GPUs"
     guess = " (taken as equal: nothing has run on both)" if step.guessed else ""
-    name = _STEP_NAMES.get(step.what, step.what)
+    name = _STEP_NAMES.get(step.what, safe(step.what, 60))
     return f"from {name} {safe(step.old, 60)} to {safe(step.new, 60)}{guess}"
 
 

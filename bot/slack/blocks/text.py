@@ -38,7 +38,7 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _EDGE_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _MENTION_START = re.compile(r"(?<!\w)@(?=\w)")
 _TERMINAL_CODE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_CUT_ENTITY = re.compile(r"&[a-z]{0,4}\Z")
+_CUT_ENTITY = re.compile(r"(?:&[a-z]{0,4}|<(?:[!@#]|https?:)[^<>]*|<)\Z")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,30}\Z")
 # Format characters that emoji need; all others can reorder or hide text and are dropped.
 _KEPT_FORMATS = frozenset("\u200d\u200c")
@@ -104,7 +104,7 @@ def _printable(text: str) -> str:
 def clip(text: str, limit: int) -> str:
     """Return ``text`` in at most ``limit`` characters, ended by ``…`` when something was cut.
 
-    Escaped text stays escaped: an entity is never cut in the middle.
+    Escaped text stays escaped: an entity, a date or a mention is never cut in the middle.
     """
     if len(text) <= limit:
         return text

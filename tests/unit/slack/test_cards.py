@@ -21,7 +21,7 @@ from bot.domain.states import ReservationState, RunState
 from bot.domain.views import ReservationView
 from bot.protocol.messages import EndCause
 from bot.sandbox.block_kit_rules import MESSAGE_TEXT_IN_BLOCKS_MAX, message_problems, text_in_blocks
-from bot.slack.blocks.card import Card, card_hash
+from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import EXTEND_ACTION
 from bot.slack.blocks.handovers import TRANSFER_OPEN_ACTION
 from bot.slack.blocks.notices import notice_message
@@ -354,14 +354,6 @@ def test_p0_and_p1_say_when_they_are_preemptible() -> None:
     view = a_reservation(priority=Priority.P1, preemptible=True)
     assert "P1, preemptible" in text_of(reservation_card(view, NOW))
     assert "preemptible" not in text_of(reservation_card(a_reservation(), NOW))
-
-
-def test_the_hash_changes_with_what_is_shown_and_with_nothing_else() -> None:
-    view = a_reservation(ACTIVE, run=a_run())
-    first = card_hash(reservation_card(view, NOW))
-    assert card_hash(reservation_card(replace(view, version=99), NOW)) == first
-    later = replace(view, run=a_run(epoch=42))
-    assert card_hash(reservation_card(later, NOW)) != first
 
 
 def test_nobody_is_mentioned_and_nothing_formatted_by_what_people_write() -> None:

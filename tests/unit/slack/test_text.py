@@ -113,6 +113,13 @@ def test_clipping_never_cuts_an_entity(text: str, limit: int) -> None:
     assert "&" not in plain
 
 
+@given(st.integers(0, 60))
+def test_clipping_never_cuts_a_date_or_a_mention(limit: int) -> None:
+    text = f"{slack_date(datetime(2026, 11, 23, tzinfo=UTC))} {person('U0BOB')}"
+    shown = clip(text, limit)
+    assert shown.count("<") == shown.count(">")
+
+
 @given(st.lists(st.text(max_size=600), max_size=60), st.integers(50, 2500))
 def test_a_code_block_keeps_its_limit_and_its_fences(lines: list[str], limit: int) -> None:
     block = code_block(lines, limit)
