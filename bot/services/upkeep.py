@@ -169,6 +169,7 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.GPU_GONE: hardware.look_for_gone,
     TimerKind.MAINTENANCE_BEGINS: maintenance.begin,
     TimerKind.SERVE_WAITING: waiting.serve,
+    TimerKind.AUDIT_SEALS: audit_chain.seal_due,
     TimerKind.SERIES_EXTENDS: series.extend,
     TimerKind.TRANSFER_EXPIRES: transfers.expire,
     TimerKind.SWAP_EXPIRES: swaps.expire,
@@ -178,4 +179,3 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.WAIT_EXPIRES: waiting.expire,
 }
 """The work of all other timers, by the number of their subject."""
-    TimerKind.AUDIT_SEALS: audit_chain.seal_due,

@@ -22,8 +22,8 @@ from bot.slack.blocks import (
 )
 from bot.slack.blocks.admin import DRAIN_ACTION, UNDRAIN_ACTION
 from bot.slack.blocks.approval import APPROVE_ACTION, DECLINE_ACTION, DECLINE_CALLBACK
-from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.audit import OLDER_ACTION
+from bot.slack.blocks.booking_modal import CALLBACK, TRAIN_ACTION
 from bot.slack.blocks.change_buttons import EXTEND_ACTION, MOVE_ACTION
 from bot.slack.blocks.mine import OPEN_ACTION
 from bot.slack.blocks.outage_words import MOVE_ACTION as MAINTENANCE_MOVE_ACTION
@@ -53,9 +53,9 @@ from bot.slack.inbound import (
 )
 from bot.slack.inbound.admin_hosts import click_drain, click_undrain
 from bot.slack.inbound.ask_swap import ask_swap
+from bot.slack.inbound.audit_command import show_older
 from bot.slack.inbound.click_cancel import click_cancel
 from bot.slack.inbound.click_change import click_change
-from bot.slack.inbound.audit_command import show_older
 from bot.slack.inbound.click_usage import choose_end, click_keep, click_release
 from bot.slack.inbound.confirm_request import change_request, confirm_request
 from bot.slack.inbound.decide_approval import click_approve, click_decline, submit_decline
@@ -134,6 +134,7 @@ ACTIONS: Mapping[str, Work] = {
     forecast_words.FIT_ACTION: click_forecast.fit_to_slot,
     forecast_words.SHORTEN_ACTION: click_forecast.give_back_the_rest,
     OPEN_PAGES_ACTION: click_link,
+    OLDER_ACTION: show_older,
     DRAIN_ACTION: click_drain,
     UNDRAIN_ACTION: click_undrain,
 }
@@ -143,7 +144,6 @@ VIEWS: Mapping[str, Submission] = {
     CALLBACK: submit_form,
     PLAN_CALLBACK: submit_plan,
     train_modal.CALLBACK: train_command.submit_train,
-    OLDER_ACTION: show_older,
     templates.SAVE_CALLBACK: template_command.submit_template,
     DECLINE_CALLBACK: submit_decline,
     handover_modals.TRANSFER_CALLBACK: submit_handover.submit_transfer,

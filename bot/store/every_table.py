@@ -10,9 +10,9 @@ from bot.store import (
     offer_tables,
     process_tables,
     run_tables,
+    seeing_tables,
     sign_in_tables,
 )
-    seeing_tables,
 from bot.store.tables import Base
 
 ALL_TABLE_MODULES = (
@@ -23,9 +23,9 @@ ALL_TABLE_MODULES = (
     offer_tables,
     process_tables,
     run_tables,
+    seeing_tables,
     sign_in_tables,
 )
 """Importing a module of tables is what makes `Base.metadata` know them."""
 
-    seeing_tables,
 __all__ = ["ALL_TABLE_MODULES", "Base"]
