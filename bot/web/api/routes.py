@@ -61,9 +61,9 @@ AREAS: tuple[Area, ...] = (
     processes.process_routes,
     incidents.incident_routes,
     timeline.timeline_routes,
+    audit.audit_routes,
 )
 """Every area of the API; a route that stands in none does not exist."""
-    audit.audit_routes,
 
 
 def api_app(
