@@ -133,6 +133,12 @@ class ServeSettings(DatabaseSettings):
     handover_within_minutes: float = Field(
         5, gt=0, description="Time after which GPUs that are not handed on are an incident"
     )
+    overrun_percent: float = Field(
+        10, ge=0, le=100, description="Part of the booked time by which a late run may go over"
+    )
+    overrun_next_waits_minutes: float = Field(
+        15, ge=0, description="How long who is next waits for a run that goes over, at most"
+    )
     keep_files_days: float = Field(
         90, gt=0, description="How long files of a run are kept after its end"
     )
@@ -207,6 +213,8 @@ class ServeSettings(DatabaseSettings):
             retry_needs=timedelta(seconds=self.retry_needs_s),
             start_confirmed_within=timedelta(minutes=self.start_confirmed_minutes),
             handover_incident_after=timedelta(minutes=self.handover_within_minutes),
+            overrun_fraction=self.overrun_percent / 100,
+            overrun_next_waits=timedelta(minutes=self.overrun_next_waits_minutes),
             keep_files=timedelta(days=self.keep_files_days),
             keep_checkpoints=timedelta(days=self.keep_checkpoints_days),
         )

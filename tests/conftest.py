@@ -80,8 +80,8 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def policy() -> Policy:
-    """The default policies, with progress shown at once."""
-    return Policy(progress_edit_interval=timedelta(0))
+    """The default policies, but progress is shown at once, and runs that are late end on time."""
+    return Policy(progress_edit_interval=timedelta(0), overrun_fraction=0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from bot.domain.forecast_notices import FORECAST_NOTICES
 from bot.domain.incident_notices import INCIDENT_NOTICES
 from bot.domain.notice_base import Notice
 from bot.domain.outage_notices import OUTAGE_NOTICES
+from bot.domain.overrun_notices import OVERRUN_NOTICES
 from bot.domain.run_notices import RUN_NOTICES
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.usage_notices import USAGE_NOTICES
@@ -273,6 +274,7 @@ ALL_NOTICES: tuple[type[Notice], ...] = (
     *FORECAST_NOTICES,
     *INCIDENT_NOTICES,
     *OUTAGE_NOTICES,
+    *OVERRUN_NOTICES,
     *RUN_NOTICES,
     *USAGE_NOTICES,
 )

@@ -28,6 +28,8 @@ class Policy:
     A host confirms a start within ``start_confirmed_within``.  GPUs that the reservation before
     still uses are looked at every ``handover_looks_every``; the next holder is told after
     ``handover_told_after``, and after ``handover_incident_after`` both, and the channel.
+    A run that is late goes on for up to ``overrun_fraction`` of the booked time, and who is next
+    waits for it for at most ``overrun_next_waits``.
     Files of a run are kept for
     ``keep_files`` after its end, checkpoints for ``keep_checkpoints``.
     """
@@ -71,6 +73,8 @@ class Policy:
     handover_told_after: timedelta = timedelta(minutes=1)
     handover_incident_after: timedelta = timedelta(minutes=5)
     handover_looks_every: timedelta = timedelta(seconds=5)
+    overrun_fraction: float = 0.10
+    overrun_next_waits: timedelta = timedelta(minutes=15)
     keep_files: timedelta = timedelta(days=90)
     keep_checkpoints: timedelta = timedelta(days=14)
     web_session: timedelta = timedelta(hours=12)

@@ -43,10 +43,12 @@ from bot.services import (
     limits,
     moving,
     outbox,
+    overrun_ends,
     placing,
     run_links,
     stopping,
     what_fits,
+    windows,
 )
 from bot.services.access import lock_to_change
 from bot.services.transaction import Tx
@@ -319,16 +321,8 @@ def set_window(
     Whoever calls has checked that it may have that window, and has made room on its GPUs.
     """
     old = TimeWindow(row.starts_at, row.ends_at)
-    row.starts_at, row.ends_at = window.start, window.end
-    row.version += 1
-    for claim in row.claims:
-        claim.starts_at, claim.ends_at = window.start, window.end
-    tx.session.flush()
-    due.disarm_reservation(tx, row)
-    due.arm_reservation(tx, row)
-    attempt = stopping.live_attempt(row.run)
-    if attempt is not None:
-        stopping.bump_revision(tx, attempt.host_id)
+    windows.place(tx, row, window)
+    overrun_ends.close(tx, row)
     outbox.show(tx, row)
     outbox.tell_thread(
         tx,

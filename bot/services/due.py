@@ -24,6 +24,7 @@ class TimerKind(StrEnum):
     That of ``TRANSFER_EXPIRES`` and ``SWAP_EXPIRES`` is a transfer or a swap.
     That of ``MINUTES_EXPIRE`` is a request for minutes.
     That of ``GPU_GONE`` is a GPU.
+    That of ``OVERRUN_OVER`` is a reservation, over or not.
     """
 
     RESERVATION_STARTS = "reservation_starts"
@@ -48,6 +49,7 @@ class TimerKind(StrEnum):
     TRANSFER_EXPIRES = "transfer_expires"
     SWAP_EXPIRES = "swap_expires"
     MINUTES_EXPIRE = "minutes_expire"
+    OVERRUN_OVER = "overrun_over"
     FILES_EXPIRE = "files_expire"
 
 

@@ -18,6 +18,7 @@ from bot.services import (
     forecasts,
     handovers,
     outbox,
+    overrun_ends,
     retries,
     run_ends,
     run_links,
@@ -71,6 +72,8 @@ def _settle(tx: Tx, row: AttemptRow, end: AttemptEnd, by: audit.Actor) -> None:
             _leave(tx, reservation, by, target)
             return
     _end_run(tx, row, end, state, by, verdict)
+    if ReservationState(reservation.state) is ReservationState.ACTIVE:
+        overrun_ends.cut_back(tx, reservation)
     if ReservationState(reservation.state) is ReservationState.RELEASING:
         stopping.finish(tx, reservation)
         audit.record(tx, by, "reservation.ended", ("reservation", reservation.id))

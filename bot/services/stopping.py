@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from bot.domain.states import ReservationState, RunState, move_reservation, move_run
 from bot.protocol.messages import AttemptState, StopReason
-from bot.services import audit, due, holding, open_offers, run_ends, run_links
+from bot.services import audit, due, holding, open_offers, overrun_ends, run_ends, run_links
 from bot.services.transaction import Tx
 from bot.store.tables import AttemptRow, HostRow, ReservationRow, RunRow
 
@@ -61,6 +61,7 @@ def finish(tx: Tx, row: ReservationRow) -> None:
             claim.live = claim.live and claim.starts_at < tx.now
     if row.run is not None:
         run_ends.end_unstarted(tx, row.run, cancelled=False)
+    overrun_ends.close(tx, row)
     _drop_what_follows(tx, row)
     run_links.let_go(tx, row, row.end_reason or "it is over")
     open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it is over")

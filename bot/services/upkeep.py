@@ -20,6 +20,7 @@ from bot.services import (
     minutes,
     outages,
     outbox,
+    overrun,
     retries,
     runs,
     series,
@@ -55,6 +56,8 @@ def fire(tx: Tx, timer: DueTimer, owner: str) -> None:
         return
     if timer.kind == TimerKind.RESERVATION_ENDS:
         take_turns(tx.session)  # a run whose host is lost is booked elsewhere
+    elif timer.kind == TimerKind.RUN_STOPS:
+        overrun.lock_with_next(tx, timer.subject_id)
     row = reservations.lock(tx.session, timer.subject_id)
     if not timers.finish(tx.session, timer, owner, tx.now):
         return
@@ -73,6 +76,8 @@ def _fire_for_other(tx: Tx, timer: DueTimer, owner: str) -> None:
         hosts.lock(tx, timer.subject_id)
     elif timer.kind in OF_THOSE_WHO_WAIT:
         take_turns(tx.session)
+    elif timer.kind == TimerKind.OVERRUN_OVER:
+        overrun.lock_waiting(tx, timer.subject_id)
     elif timer.kind == TimerKind.MAINTENANCE_BEGINS:
         maintenance.lock_all(tx, timer.subject_id)
     elif timer.kind == TimerKind.GPU_GONE:
@@ -113,7 +118,9 @@ def _begin(tx: Tx, row: ReservationRow) -> None:
 
 
 def _stop_run(tx: Tx, row: ReservationRow) -> None:
-    if row.run is None or not stopping.ask_to_stop(tx, row, StopReason.EXPIRED):
+    if row.run is None or overrun.go_on(tx, row):
+        return
+    if not stopping.ask_to_stop(tx, row, StopReason.EXPIRED):
         return
     audit.record(
         tx, audit.CLOCKWORK, "run.stopping", ("run", row.run.id), reason=StopReason.EXPIRED.value
@@ -174,6 +181,7 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.TRANSFER_EXPIRES: transfers.expire,
     TimerKind.SWAP_EXPIRES: swaps.expire,
     TimerKind.MINUTES_EXPIRE: minutes.expire,
+    TimerKind.OVERRUN_OVER: overrun.bring_forward,
     TimerKind.FILES_EXPIRE: file_retention.expire,
     TimerKind.WAIT_OFFER_ENDS: waitlist.end_offer,
     TimerKind.WAIT_EXPIRES: waiting.expire,

@@ -33,6 +33,7 @@ SUBJECTS: Mapping[str, str | None] = {
     TimerKind.WAIT_OFFER_ENDS: "waits",
     TimerKind.WAIT_EXPIRES: "waits",
     TimerKind.MINUTES_EXPIRE: "minutes_asks",
+    TimerKind.OVERRUN_OVER: "reservations",
     TimerKind.FILES_EXPIRE: None,
     TimerKind.SERVE_WAITING: None,
 }

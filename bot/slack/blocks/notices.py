@@ -28,6 +28,7 @@ from bot.domain.notices import (
     WindowOffered,
 )
 from bot.domain.outage_notices import OUTAGE_NOTICES
+from bot.domain.overrun_notices import OVERRUN_NOTICES
 from bot.domain.run_notices import (
     ContinuationDropped,
     ContinuationPlanned,
@@ -51,6 +52,7 @@ from bot.slack.blocks.handovers import handover_message
 from bot.slack.blocks.incident_words import incident_message
 from bot.slack.blocks.mine import reserve_button
 from bot.slack.blocks.outage_words import outage_message
+from bot.slack.blocks.overrun_words import overrun_message
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_words import cause_words, end_words, log_tail_blocks, metrics_words
 from bot.slack.blocks.series import occurrence_missed
@@ -212,6 +214,7 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     HandoverWaits: lambda notice: _message(retry_words.handover_waits(notice)),
     **dict.fromkeys(FORECAST_NOTICES, forecast_message),
     **dict.fromkeys(OUTAGE_NOTICES, outage_message),
+    **dict.fromkeys(OVERRUN_NOTICES, overrun_message),
     **dict.fromkeys(USAGE_NOTICES, usage_message),
 }
 """The words for each kind of notice."""

@@ -23,6 +23,8 @@ BY_HINT: dict[str, st.SearchStrategy[Any]] = {
     "<class 'int'>": st.integers(-(2**53), 2**53),
     "<class 'str'>": text,
     "<class 'bool'>": st.booleans(),
+    "int | None": st.none() | st.integers(0, 2**53),
+    "<class 'float'>": finite,
     "<class 'datetime.datetime'>": utc_instants,
     "datetime.datetime | None": st.none() | utc_instants,
     "float | None": st.none() | finite,
