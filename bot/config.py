@@ -268,6 +268,10 @@ class AgentSettings(BaseSettings):
     disk_floor_mib: int = Field(
         2048, ge=0, description="Free disk in MiB below which no training starts"
     )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="Where Prometheus reads the host, such as 9835"
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of that port")
     log_format: LogFormat = Field("json", description="console or json")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

@@ -18,6 +18,11 @@ class Connection:
         self._url = url
         self._told: str | None = None
 
+    @property
+    def is_up(self) -> bool:
+        """Tell whether the control plane answered the last time that it was asked."""
+        return self._told == "up"
+
     def note_up(self) -> None:
         """Take note of an answer."""
         if self._told != "up":

@@ -48,6 +48,9 @@ class AgentOptions:
         log_section_mib: a third of what is kept of a trainer's log.
         stop_root_processes: whether processes of root may be stopped when that is asked for.
         largest_weights_mib: a ``best.pt`` beyond this is not uploaded.
+        metrics_port: where Prometheus reads the host; None serves nothing, 0 takes a free port.
+        metrics_host: the address of that port.
+        metrics_every_s: seconds between two looks at the GPUs for Prometheus.
         retention_days: how long records and checkpoints of ended attempts are kept.
         proxies_from_environment: whether httpx obeys ``HTTPS_PROXY`` and its like.
     """
@@ -75,3 +78,6 @@ class AgentOptions:
     largest_weights_mib: int = 512
     retention_days: float = 7.0
     proxies_from_environment: bool = True
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    metrics_every_s: float = 5.0

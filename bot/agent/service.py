@@ -20,6 +20,7 @@ from bot.agent.foreign_processes import ForeignProcesses
 from bot.agent.gpu_processes import describe_processes
 from bot.agent.gpu_readings import GpuReadings
 from bot.agent.host_reading import read_host
+from bot.agent.metrics import HostMetrics, Measured, MetricsServer
 from bot.agent.options import AgentOptions
 from bot.agent.state_dir import StateDir, open_state_dir
 from bot.agent.supervision_limits import SupervisionLimits
@@ -125,6 +126,7 @@ class _Agent:
         self._registering = asyncio.Lock()
         self._registration: RegisterResponse | None = None
         self._inventory: tuple[GpuInventory, ...] = ()
+        self._metrics = HostMetrics(options.host_name)
 
     async def run(self, stop: asyncio.Event) -> None:
         self._inventory = await self._readings.inventory()
@@ -141,6 +143,7 @@ class _Agent:
             self._uploads.send_the_rest(),
             self._checkpoints.send_while_training(),
             self._fetcher.fetch(),
+            self._serve_metrics(),
         )
         await _run_until(stop, loops)
         await self._say_goodbye()
@@ -306,6 +309,21 @@ class _Agent:
                 self._inventory = inventory
                 self._supervisor.set_inventory(inventory)
                 self._registration = None  # registering again renews what the control plane knows
+
+    async def _serve_metrics(self) -> None:
+        """Look at the GPUs for Prometheus, too: also while the control plane is out of reach."""
+        port = self._options.metrics_port
+        if port is None:
+            await asyncio.Event().wait()
+            return
+        with MetricsServer(self._metrics, self._options.metrics_host, port):
+            while True:
+                readings = await self._look_at_gpus()
+                host, at_s = read_host(self._state_dir.path), self._clock.now().timestamp()
+                self._metrics.note_look(self._inventory, Measured(at_s, readings, host))
+                trainings = len(self._supervisor.own_trainings())
+                self._metrics.note_agent(trainings=trainings, connected=self._connection.is_up)
+                await asyncio.sleep(self._options.metrics_every_s)
 
     async def _empty_trash(self) -> None:
         while True:

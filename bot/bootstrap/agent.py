@@ -32,6 +32,8 @@ def agent_options(settings: AgentSettings) -> AgentOptions:
         trainer_threads=settings.trainer_threads,
         stop_root_processes=settings.stop_root_processes,
         disk_floor_mib=settings.disk_floor_mib,
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
     )
 
 
