@@ -6,6 +6,8 @@ BIN    := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 T      ?= tests
+# Workers of a test run; each has a PostgreSQL of its own.
+JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev system-packages demo test check fix lock bench revision clean
@@ -46,7 +48,7 @@ demo: setup ## try Berth here; SCRIPT=1 plays the story without a browser
 	$(BIN)/berth demo $(if $(SCRIPT),--script) $(if $(PORT),--port $(PORT))
 
 test: setup-dev system-packages ## run the tests; T=path runs some
-	$(BIN)/pytest $(T)
+	$(BIN)/pytest $(T) --numprocesses $(JOBS) --dist loadfile
 
 check: setup-dev ## lint, types, layers, documents in step
 	$(BIN)/ruff check .

@@ -302,10 +302,11 @@ async def test_a_delivery_ends_in_time_whatever_it_waits_for(
     slack: SlackStandIn, clock: SetClock
 ) -> None:
     client = outbound_client(slack.options.bot_token, base_url=slack.api_url)
-    messenger = SlackMessenger(client, clock, SendBudget(), deadline=timedelta(seconds=0.2))
-    await post(messenger)
+    budget = SendBudget()
+    await post(SlackMessenger(client, clock, budget))
+    hurried = SlackMessenger(client, clock, budget, deadline=timedelta(seconds=0.2))
     with pytest.raises(DeliveryFailed) as failure:  # the budget would let it wait for a second
-        await post(messenger, key="another")
+        await post(hurried, key="another")
     assert failure.value.reason == "timeout"
     assert not failure.value.permanent
     assert len(messages(slack)) == 1
