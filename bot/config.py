@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.domain.errors import InvalidSetting
 from bot.domain.policy import Policy
+from bot.domain.priority import Priority
 from bot.domain.processes import RoguePolicy
 from bot.domain.run_spec import TrainingSpec, check_training_spec
 
@@ -124,6 +125,17 @@ class ServeSettings(DatabaseSettings):
     retries: int = Field(3, ge=0, description="How often in a row a failed run is tried again")
     retry_first_s: float = Field(60, gt=0, description="Wait before the first retry; then doubled")
     retry_longest_minutes: float = Field(60, gt=0, description="Longest wait before a retry")
+    preempting_priorities: str = Field(
+        "p0",
+        pattern=r"^\s*(p[012]\s*(,\s*p[012]\s*)*)?$",
+        description="Priorities that may take GPUs back from lower ones, with commas",
+    )
+    preemption_grace_s: float = Field(
+        1800, ge=0, description="Seconds of notice before GPUs are taken back"
+    )
+    preemption_protected_s: float = Field(
+        1800, ge=0, description="Seconds at the beginning of a run in which it is not taken back"
+    )
     retry_needs_s: float = Field(
         300, ge=0, description="Time that must be left to train in for a retry"
     )
@@ -210,6 +222,13 @@ class ServeSettings(DatabaseSettings):
             retries=self.retries,
             retry_first=timedelta(seconds=self.retry_first_s),
             retry_longest=timedelta(minutes=self.retry_longest_minutes),
+            preempting_priorities=tuple(
+                Priority(each.strip())
+                for each in self.preempting_priorities.split(",")
+                if each.strip()
+            ),
+            preemption_grace=timedelta(seconds=self.preemption_grace_s),
+            preemption_protected=timedelta(seconds=self.preemption_protected_s),
             retry_needs=timedelta(seconds=self.retry_needs_s),
             start_confirmed_within=timedelta(minutes=self.start_confirmed_minutes),
             handover_incident_after=timedelta(minutes=self.handover_within_minutes),

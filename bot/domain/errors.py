@@ -38,6 +38,7 @@
     │   ├── NoSuchFile
     │   ├── UnknownIncident
     │   ├── UnknownProcess
+    │   ├── UnknownPreemption
     │   └── UnknownHost
     ├── NotAllowed
     │   ├── NotTheHolder
@@ -45,6 +46,8 @@
     │   ├── NotPermitted
     │   ├── NotYourTemplate
     │   ├── MayNotApprove
+    │   ├── MayNotPreempt
+    │   ├── OwnPreemption
     │   ├── CannotReceive
     │   ├── AdminsOnly
     │   ├── LinkOver
@@ -72,6 +75,10 @@
     │   ├── NoRunToFit
     │   ├── TemplateTaken
     │   ├── ProcessSettled
+    │   ├── NobodyToPreempt
+    │   ├── NeedsItsPlan
+    │   ├── PreemptionOver
+    │   ├── EpochDoesNotFit
     │   ├── CannotAdopt
     │   ├── IncompatibleAgent
     │   └── StaleFence
@@ -88,7 +95,6 @@ for people: those are written at the edge, in the words of the place where the p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from bot.domain.admin_errors import (
     LastAdmin,
@@ -123,6 +129,15 @@ from bot.domain.handover_errors import CannotHandOver, CannotReceive, UnknownOff
 from bot.domain.holdings import Alternative, Holding
 from bot.domain.incident_errors import UnknownIncident
 from bot.domain.outage_errors import AdminsOnly, UnknownHostName
+from bot.domain.preemption_errors import (
+    EpochDoesNotFit,
+    MayNotPreempt,
+    NeedsItsPlan,
+    NobodyToPreempt,
+    OwnPreemption,
+    PreemptionOver,
+    UnknownPreemption,
+)
 from bot.domain.process_errors import (
     CannotAdopt,
     InvalidUnixUser,
@@ -147,6 +162,7 @@ from bot.domain.training_errors import (
     UnknownRun,
     UnknownTemplate,
 )
+from bot.domain.window_errors import BeyondHorizon, PastStart, TooLong, TooShort
 from bot.domain.wish_errors import (
     InvalidGpuCount,
     TextTooLong,
@@ -161,6 +177,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "AdminsOnly",
     "ArtifactDamaged",
     "BerthError",
+    "BeyondHorizon",
     "CannotAdopt",
     "CannotGiveMinutes",
     "CannotHandOver",
@@ -168,6 +185,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "Conflict",
     "EndNotEarlier",
     "EndNotLater",
+    "EpochDoesNotFit",
     "HostDoesNotAnswer",
     "IncompatibleAgent",
     "InvalidGpuCount",
@@ -178,6 +196,8 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "LinkOver",
     "MaintenanceStays",
     "MayNotApprove",
+    "MayNotPreempt",
+    "NeedsItsPlan",
     "NoOccurrenceAhead",
     "NoOccurrenceFits",
     "NoRunToFit",
@@ -185,6 +205,7 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "NoSuchFile",
     "NoTraining",
     "NoUserGroup",
+    "NobodyToPreempt",
     "NotAllowed",
     "NotBookedYet",
     "NotFound",
@@ -197,6 +218,9 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "OfferOver",
     "OutOfOrder",
     "OverQuota",
+    "OwnPreemption",
+    "PastStart",
+    "PreemptionOver",
     "ProcessSettled",
     "ReservationStarted",
     "SeriesOver",
@@ -205,15 +229,18 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "TeamExists",
     "TemplateTaken",
     "TextTooLong",
+    "TooLong",
+    "TooShort",
     "Unavailable",
     "UnknownApproval",
     "UnknownCommand",
     "UnknownGpu",
     "UnknownGpuType",
     "UnknownHostName",
+    "UnknownIncident",
     "UnknownOffer",
     "UnknownPerson",
-    "UnknownIncident",
+    "UnknownPreemption",
     "UnknownProcess",
     "UnknownRun",
     "UnknownSeries",
@@ -222,50 +249,6 @@ __all__ = [  # what stands elsewhere; people import every error from here
     "UnreadableRequest",
     "UnreadableTime",
 ]
-
-
-class PastStart(InvalidRequest):
-    """The window starts in the past."""
-
-    code = "past_start"
-
-    def __init__(self, start: datetime, now: datetime) -> None:
-        super().__init__(start=start, now=now)
-        self.start = start
-        self.now = now
-
-
-class TooShort(InvalidRequest):
-    """Shorter than one slot: a case for the queue."""
-
-    code = "too_short"
-
-    def __init__(self, wanted: timedelta, slot: timedelta) -> None:
-        super().__init__(wanted=wanted, slot=slot)
-        self.wanted = wanted
-        self.slot = slot
-
-
-class TooLong(InvalidRequest):
-    """Longer than the longest reservation."""
-
-    code = "too_long"
-
-    def __init__(self, wanted: timedelta, longest: timedelta) -> None:
-        super().__init__(wanted=wanted, longest=longest)
-        self.wanted = wanted
-        self.longest = longest
-
-
-class BeyondHorizon(InvalidRequest):
-    """Starts later than the calendar reaches."""
-
-    code = "beyond_horizon"
-
-    def __init__(self, start: datetime, last_start: datetime) -> None:
-        super().__init__(start=start, last_start=last_start)
-        self.start = start
-        self.last_start = last_start
 
 
 class InvalidRunSpec(InvalidRequest):

@@ -27,6 +27,7 @@ class RuleKind(StrEnum):
     LENGTH = "length"
     GPUS_AT_ONCE = "gpus_at_once"
     GPU_HOURS = "gpu_hours"
+    PREEMPTION = "preemption"
 
     @property
     def is_quota(self) -> bool:
@@ -43,7 +44,7 @@ class Rule:
 
     ``comes_to`` is what it would come to and ``limit`` what is allowed: GPUs for ``gpus_at_once``,
     GPU-hours for ``gpu_hours`` (in the week that starts at ``week``), hours for ``length``; both
-    are 0 for ``priority``.
+    are 0 for ``priority`` and ``preemption``: GPUs are to be taken from others.
     """
 
     kind: RuleKind

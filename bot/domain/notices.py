@@ -13,6 +13,7 @@ from bot.domain.notice_base import Notice
 from bot.domain.outage_notices import OUTAGE_NOTICES
 from bot.domain.overrun_notices import OVERRUN_NOTICES
 from bot.domain.run_notices import RUN_NOTICES
+from bot.domain.preemption_notices import PREEMPTION_NOTICES
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.usage_notices import USAGE_NOTICES
 
@@ -277,6 +278,7 @@ ALL_NOTICES: tuple[type[Notice], ...] = (
     *OVERRUN_NOTICES,
     *RUN_NOTICES,
     *USAGE_NOTICES,
+    *PREEMPTION_NOTICES,
 )
 _KINDS: Mapping[str, type[Notice]] = {kind.kind: kind for kind in ALL_NOTICES}
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.incidents import DEFAULT_INCIDENT_POLICY, IncidentPolicy
+from bot.domain.priority import Priority
 from bot.domain.processes import RoguePolicy
 from bot.domain.slot_grid import SlotGrid
 
@@ -32,6 +33,8 @@ class Policy:
     waits for it for at most ``overrun_next_waits``.
     Files of a run are kept for
     ``keep_files`` after its end, checkpoints for ``keep_checkpoints``.
+    ``preempting_priorities`` may take GPUs back with a notice of ``preemption_grace``, from a run
+    not before it has trained for ``preemption_protected``.
     """
 
     slot: timedelta = timedelta(hours=2)
@@ -77,6 +80,9 @@ class Policy:
     overrun_next_waits: timedelta = timedelta(minutes=15)
     keep_files: timedelta = timedelta(days=90)
     keep_checkpoints: timedelta = timedelta(days=14)
+    preempting_priorities: tuple[Priority, ...] = (Priority.P0,)
+    preemption_grace: timedelta = timedelta(minutes=30)
+    preemption_protected: timedelta = timedelta(minutes=30)
     web_session: timedelta = timedelta(hours=12)
     sign_in_link: timedelta = timedelta(minutes=5)
     sign_in_flow: timedelta = timedelta(minutes=10)

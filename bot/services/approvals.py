@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.errors import MayNotApprove, OfferOver, UnknownApproval
-from bot.domain.limits import Rule, may_approve, rules_to_json, rules_to_texts
+from bot.domain.errors import MayNotApprove, NeedsItsPlan, OfferOver, UnknownApproval
+from bot.domain.limits import Rule, RuleKind, may_approve, rules_to_json, rules_to_texts
 from bot.domain.notices import ApprovalAsked, ApprovalDecided
 from bot.domain.offers import OfferState
 from bot.domain.people import Member
@@ -19,7 +19,7 @@ from bot.services import audit, due, holding, limits, outbox, run_links, series_
 from bot.services.people import member_of
 from bot.services.transaction import Tx, reads_only
 from bot.services.views import reservation_view
-from bot.store import approvals, reservations, series, timers
+from bot.store import approvals, preemptions, reservations, series, timers
 from bot.store.offer_tables import ApprovalRow
 from bot.store.tables import MemberRow, ReservationRow
 
@@ -52,6 +52,14 @@ def book_or_ask(tx: Tx, member: Member, row: ReservationRow) -> None:
         _ask(tx, row, rules)
 
 
+def ask_with_plan(tx: Tx, row: ReservationRow) -> ApprovalRow:
+    """Let a pending reservation wait for who decides it with the plan of whom it takes GPUs from.
+
+    The caller has recorded that plan, and asks with a message of its own.
+    """
+    return _open(tx, row, _rules_of(tx, member_of(row.member), row))
+
+
 def judge_again(tx: Tx, row: ReservationRow) -> None:
     """Let the request of a pending reservation, which has changed, show the rules it breaks now."""
     approval = approvals.newest_of(tx.session, row.id)
@@ -76,13 +84,17 @@ def require_open(tx: Tx, member: Member, approval_id: int) -> ReservationView:
     return reservation_view(approval.reservation)
 
 
-def approve(tx: Tx, member: Member, approval_id: int) -> ReservationView:
+def approve(
+    tx: Tx, member: Member, approval_id: int, *, with_plan: bool = False
+) -> ReservationView:
     """Approve a request: its reservation is booked, and the holder told.
 
     The quota is looked at again, and the request keeps what was found: whoever approves sees what
-    they have agreed to.  Approving again what one has approved changes nothing.
+    they have agreed to.  Approving again what one has approved changes nothing.  What takes GPUs
+    from others is approved ``with_plan`` alone (`bot.services.preemptions.approve`).
 
     Raises:
+        NeedsItsPlan: it takes GPUs from others, and the plan that says from whom was not shown.
         UnknownApproval: there is none of that number.
         MayNotApprove: only a lead of the team or an admin may; carries who that is.
         OfferOver: it has been decided, withdrawn, or has expired.
@@ -91,6 +103,8 @@ def approve(tx: Tx, member: Member, approval_id: int) -> ReservationView:
     if _is_repeated(approval, OfferState.ACCEPTED, member):
         return reservation_view(row)
     _require_undecided(tx, approval)
+    if not with_plan and preemptions.is_asked(tx.session, row.id):
+        raise NeedsItsPlan(row.id)
     together = _waiting_together(tx, approval)
     for one in together:
         judge_again(tx, one.reservation)
@@ -155,7 +169,10 @@ def deadline(now: datetime, window: TimeWindow, policy: Policy) -> datetime:
 def _rules_of(tx: Tx, member: Member, row: ReservationRow) -> tuple[Rule, ...]:
     window = TimeWindow(row.starts_at, row.ends_at)
     priority = Priority(row.priority)
-    return limits.judge(tx, member, window, len(row.claims), priority, besides=[row.id])
+    rules = limits.judge(tx, member, window, len(row.claims), priority, besides=[row.id])
+    if preemptions.is_asked(tx.session, row.id):
+        return (Rule(RuleKind.PREEMPTION), *rules)
+    return rules
 
 
 def _book(tx: Tx, row: ReservationRow) -> None:
@@ -165,13 +182,18 @@ def _book(tx: Tx, row: ReservationRow) -> None:
     due.arm_reservation(tx, row)
 
 
-def _ask(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...]) -> None:
+def _open(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...]) -> ApprovalRow:
     row.state = move_reservation(ReservationState(row.state), ReservationState.PENDING)
     row.version += 1
     until = deadline(tx.now, TimeWindow(row.starts_at, row.ends_at), tx.policy)
     approval = _add(tx, row, rules, until)
     timers.arm(tx.session, due.TimerKind.APPROVAL_EXPIRES, row.id, until)
     _record(tx, audit.by_member(member_of(row.member)), "approval.asked", approval)
+    return approval
+
+
+def _ask(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...]) -> None:
+    approval = _open(tx, row, rules)
     if series.id_of_key(row.request_key) is not None:
         return  # its series asks once for all of them
     approvers = approvals.approvers(tx.session, row.team_id)
@@ -184,7 +206,7 @@ def _ask(tx: Tx, row: ReservationRow, rules: tuple[Rule, ...]) -> None:
         gpu_count=len(row.claims),
         starts_at=row.starts_at,
         ends_at=row.ends_at,
-        expires_at=until,
+        expires_at=approval.expires_at,
         rules=rules_to_texts(rules),
         approver_slack_ids=approvers,
         note=row.note,

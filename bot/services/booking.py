@@ -21,6 +21,7 @@ from bot.services import (
     maintenance,
     outbox,
     placing,
+    preemption_restoring,
     roles,
     stopping,
 )
@@ -121,6 +122,7 @@ def cancel(tx: Tx, member: Member, reservation_id: int, reason: str) -> Reservat
         NotTheHolder: only the holder, a lead of the team or an admin may.
         ReservationOver: it has ended or was cancelled already.
     """
+    preemption_restoring.lock_all(tx, reservation_id)
     row = lock_to_change(tx, member, reservation_id)
     state = ReservationState(row.state)
     if state is ReservationState.RELEASING:

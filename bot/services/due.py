@@ -25,6 +25,7 @@ class TimerKind(StrEnum):
     That of ``MINUTES_EXPIRE`` is a request for minutes.
     That of ``GPU_GONE`` is a GPU.
     That of ``OVERRUN_OVER`` is a reservation, over or not.
+    That of ``PREEMPTION_TAKES`` and ``PREEMPTION_REMINDS`` is a preemption.
     """
 
     RESERVATION_STARTS = "reservation_starts"
@@ -51,6 +52,8 @@ class TimerKind(StrEnum):
     MINUTES_EXPIRE = "minutes_expire"
     OVERRUN_OVER = "overrun_over"
     FILES_EXPIRE = "files_expire"
+    PREEMPTION_TAKES = "preemption_takes"
+    PREEMPTION_REMINDS = "preemption_reminds"
 
 
 OF_A_RESERVATION = (
@@ -104,6 +107,11 @@ def arm_gpu_gone(tx: Tx, gpu_id: int) -> None:
 def arm_serve_waiting(tx: Tx) -> None:
     """Let those who wait be served, in a transaction of its own, at once. Idempotent."""
     timers.arm(tx.session, TimerKind.SERVE_WAITING, 0, tx.now)
+
+
+def arm_preemption_looks(tx: Tx, preemption_id: int) -> None:
+    """Look whether everybody has yielded, so that GPUs can be taken before their time."""
+    timers.arm(tx.session, TimerKind.PREEMPTION_TAKES, preemption_id, tx.now)
 
 
 def arm_files_expire(tx: Tx, *, at_once: bool = False) -> None:

@@ -14,7 +14,7 @@ from bot.domain.states import (
     move_reservation,
 )
 from bot.domain.time_window import TimeWindow
-from bot.services import audit, due, open_offers, run_ends, run_links
+from bot.services import audit, due, open_offers, preemption_restoring, run_ends, run_links
 from bot.services.transaction import Tx
 from bot.services.views import spec_to_json
 from bot.store import approvals, series
@@ -30,9 +30,11 @@ def hold(
     *,
     state: ReservationState = ReservationState.BOOKED,
     kind: ReservationKind = ReservationKind.WORK,
+    live: bool = True,
 ) -> ReservationRow:
     """Write a reservation that holds those GPUs for the window, with its run waiting.
 
+    Without ``live`` it only names GPUs that others still hold, until they are taken back.
     The caller arms its timers and tells of it.
     """
     preemptible = request.preemptible
@@ -51,7 +53,8 @@ def hold(
     )
     # In the order of their ids, so that two bookings that race for several never wait crosswise.
     row.claims = [
-        ClaimRow(gpu_id=gpu.gpu_id, starts_at=window.start, ends_at=window.end) for gpu in gpus
+        ClaimRow(gpu_id=gpu.gpu_id, starts_at=window.start, ends_at=window.end, live=live)
+        for gpu in gpus
     ]
     if request.run is not None:
         row.run = RunRow(spec=spec_to_json(request.run), state=RunState.WAITING, created_at=tx.now)
@@ -75,6 +78,10 @@ def give_up(tx: Tx, row: ReservationRow) -> None:
     for claim in row.claims:
         claim.live = False
     target = run_links.lock_planned(tx, row)
+    for booked_for_it in preemption_restoring.close(tx, row):
+        booked_for_it.end_reason = f"R{row.id} was cancelled"
+        give_up(tx, booked_for_it)
+    preemption_restoring.restore(tx, row)
     if row.run is not None:
         run_ends.end_unstarted(tx, row.run, cancelled=True)
     approvals.withdraw_open(tx.session, row.id, tx.now)

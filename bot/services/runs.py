@@ -18,7 +18,7 @@ from bot.protocol.messages import (
     RunSpec,
     StopReason,
 )
-from bot.services import attempt_logs, audit, forecasts, outbox
+from bot.services import attempt_logs, audit, forecasts, outbox, preemption_answers
 from bot.services.checkpoints import newest_checkpoint
 from bot.services.due import TimerKind
 from bot.services.ending import end_attempt, expire_waiting, finite, lose
@@ -132,6 +132,7 @@ def _take_epochs(tx: Tx, row: AttemptRow, epochs: tuple[EpochProgress, ...]) -> 
     row.epochs.sort(key=lambda each: each.epoch)
     if fresh:
         forecasts.note_epochs(tx, row)
+        preemption_answers.stop_if_epoch_done(tx, row.run.reservation, max(fresh))
         outbox.show_progress(tx, row.run.reservation)
 
 

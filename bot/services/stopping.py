@@ -8,6 +8,7 @@ from bot.domain.states import ReservationState, RunState, move_reservation, move
 from bot.protocol.messages import AttemptState, StopReason
 from bot.services import audit, due, holding, open_offers, overrun_ends, run_ends, run_links
 from bot.services.transaction import Tx
+from bot.store import preemptions
 from bot.store.tables import AttemptRow, HostRow, ReservationRow, RunRow
 
 
@@ -62,6 +63,9 @@ def finish(tx: Tx, row: ReservationRow) -> None:
     if row.run is not None:
         run_ends.end_unstarted(tx, row.run, cancelled=False)
     overrun_ends.close(tx, row)
+    victim = preemptions.open_victim(tx.session, row.id)
+    if victim is not None:
+        due.arm_preemption_looks(tx, victim.preemption_id)
     _drop_what_follows(tx, row)
     run_links.let_go(tx, row, row.end_reason or "it is over")
     open_offers.withdraw_all(tx, row, audit.CLOCKWORK, "it is over")

@@ -21,6 +21,7 @@ from bot.services import (
     outages,
     outbox,
     overrun,
+    preemptions,
     retries,
     runs,
     series,
@@ -34,6 +35,7 @@ from bot.services import (
 )
 from bot.services.due import TimerKind
 from bot.services.transaction import Tx, reads_only
+from bot.store import preemptions as preemption_rows
 from bot.store import reservations, timers
 from bot.store.claims import take_turns
 from bot.store.tables import ReservationRow
@@ -78,6 +80,9 @@ def _fire_for_other(tx: Tx, timer: DueTimer, owner: str) -> None:
         take_turns(tx.session)
     elif timer.kind == TimerKind.OVERRUN_OVER:
         overrun.lock_waiting(tx, timer.subject_id)
+    elif timer.kind == TimerKind.PREEMPTION_TAKES:
+        take_turns(tx.session)
+        preemptions.lock_all(tx, timer.subject_id)
     elif timer.kind == TimerKind.MAINTENANCE_BEGINS:
         maintenance.lock_all(tx, timer.subject_id)
     elif timer.kind == TimerKind.GPU_GONE:
@@ -118,14 +123,19 @@ def _begin(tx: Tx, row: ReservationRow) -> None:
 
 
 def _stop_run(tx: Tx, row: ReservationRow) -> None:
-    if row.run is None or overrun.go_on(tx, row):
+    why = _why_it_stops(tx, row)
+    if row.run is None or (why is StopReason.EXPIRED and overrun.go_on(tx, row)):
         return
-    if not stopping.ask_to_stop(tx, row, StopReason.EXPIRED):
+    if not stopping.ask_to_stop(tx, row, why):
         return
-    audit.record(
-        tx, audit.CLOCKWORK, "run.stopping", ("run", row.run.id), reason=StopReason.EXPIRED.value
-    )
+    audit.record(tx, audit.CLOCKWORK, "run.stopping", ("run", row.run.id), reason=why.value)
     outbox.show(tx, row)
+
+
+def _why_it_stops(tx: Tx, row: ReservationRow) -> StopReason:
+    """Return why a run stops at the end of its reservation: preempted is not over time."""
+    taken_back = preemption_rows.open_victim(tx.session, row.id) is not None
+    return StopReason.PREEMPTED if taken_back else StopReason.EXPIRED
 
 
 def _end(tx: Tx, row: ReservationRow) -> None:
@@ -141,7 +151,7 @@ def _end(tx: Tx, row: ReservationRow) -> None:
     if attempt is not None and not attempt.host.online:
         runs.lose(tx, attempt)
     before = ReservationState(row.state)
-    stopping.release(tx, row, StopReason.EXPIRED)
+    stopping.release(tx, row, _why_it_stops(tx, row))
     after = ReservationState(row.state)
     if after is before:
         return
@@ -181,6 +191,8 @@ OF_OTHERS: Mapping[TimerKind, Callable[[Tx, int], None]] = {
     TimerKind.TRANSFER_EXPIRES: transfers.expire,
     TimerKind.SWAP_EXPIRES: swaps.expire,
     TimerKind.MINUTES_EXPIRE: minutes.expire,
+    TimerKind.PREEMPTION_TAKES: preemptions.take,
+    TimerKind.PREEMPTION_REMINDS: preemptions.remind,
     TimerKind.OVERRUN_OVER: overrun.bring_forward,
     TimerKind.FILES_EXPIRE: file_retention.expire,
     TimerKind.WAIT_OFFER_ENDS: waitlist.end_offer,

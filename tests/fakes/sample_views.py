@@ -55,6 +55,7 @@ from bot.domain.time_window import TimeWindow
 from bot.domain.usage_notices import UsageAsked, UsageReleased, UsageSeen
 from bot.domain.views import ReservationView, RunView
 from tests.fakes.sample_run_notices import sample_run_notices
+from tests.fakes.sample_preemption_notices import sample_preemption_notices
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 WINDOW = TimeWindow(START, START + timedelta(hours=8))
@@ -128,6 +129,7 @@ def sample_notices() -> tuple[Notice, ...]:
         ReservationReleased(12, "U0ALICE", "done early", was_running=True),
         ReservationReleased(12, "U0BOB", "", was_running=False),
         *(
+        *sample_preemption_notices(),
             ReservationChanged(12, "U0ALICE", change, START, ends_at, START, ends_at)
             for change in ("extended", "shortened", "moved")
         ),

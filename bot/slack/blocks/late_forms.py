@@ -10,6 +10,7 @@ from bot.slack.blocks import (
     booking_modal,
     handover_modals,
     plan_modal,
+    preemption,
     templates,
     train_modal,
 )
@@ -25,6 +26,7 @@ _DOING: Mapping[str, tuple[str, str]] = {
     plan_modal.CALLBACK: ("Plan", "Working out which windows fit…"),
     train_modal.CALLBACK: ("Train", "Booking the training… what comes of it stands here soon."),
     templates.SAVE_CALLBACK: ("Template", "Keeping the template…"),
+    preemption.OBJECT_CALLBACK: ("Objecting", "Telling whoever approved it…"),
     handover_modals.DECLINE_CALLBACK: ("Decline", "Declining, and telling who asked…"),
 }
 """Title and words of each form by its ``callback_id``; one that is not named works all the same."""

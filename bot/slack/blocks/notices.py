@@ -30,6 +30,7 @@ from bot.domain.notices import (
 from bot.domain.outage_notices import OUTAGE_NOTICES
 from bot.domain.overrun_notices import OVERRUN_NOTICES
 from bot.domain.run_notices import (
+from bot.domain.preemption_notices import PREEMPTION_NOTICES
     ContinuationDropped,
     ContinuationPlanned,
     HandoverWaits,
@@ -55,6 +56,7 @@ from bot.slack.blocks.outage_words import outage_message
 from bot.slack.blocks.overrun_words import overrun_message
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_words import cause_words, end_words, log_tail_blocks, metrics_words
+from bot.slack.blocks.preemption import preemption_message
 from bot.slack.blocks.series import occurrence_missed
 from bot.slack.blocks.text import (
     Block,
@@ -218,3 +220,4 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     **dict.fromkeys(USAGE_NOTICES, usage_message),
 }
 """The words for each kind of notice."""
+    **dict.fromkeys(PREEMPTION_NOTICES, preemption_message),

@@ -18,6 +18,8 @@ def rule_words(rule: Rule, team: str, instant: Callable[[datetime], str]) -> str
     """
     if rule.kind is RuleKind.PRIORITY:
         return "P0 may take GPUs from others, so somebody looks at it first"
+    if rule.kind is RuleKind.PREEMPTION:
+        return "it takes GPUs back that others hold"
     if rule.kind is RuleKind.LENGTH:
         return f"{number(rule.comes_to)} h is longer than {number(rule.limit)} h"
     if rule.kind is RuleKind.GPUS_AT_ONCE:

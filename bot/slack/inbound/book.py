@@ -15,6 +15,7 @@ from bot.slack.blocks.plan import finish_line
 from bot.slack.blocks.refusal import refusal_card
 from bot.slack.blocks.swap_ideas import with_swaps
 from bot.slack.desk import Desk
+from bot.slack.inbound.preemption_offer import with_preemption
 from bot.slack.times import zone
 
 
@@ -38,6 +39,7 @@ async def book(
         if isinstance(error, WindowTaken):
             found = await desk.run(swap_ideas.ideas, member, request, error.holdings)
             card = with_swaps(card, found, tz)
+            card = await with_preemption(desk, member, request, card, error)
         return BookingOutcome(card, error)
     finish = await desk.run(plans.expected_finish, view.reservation_id) if view.run else None
     words = "" if finish is None else finish_line(finish, tz)

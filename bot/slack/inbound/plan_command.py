@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
@@ -23,8 +24,12 @@ from bot.slack.blocks.plan_modal import (
 from bot.slack.blocks.refusal import refusal_card
 from bot.slack.desk import Desk
 from bot.slack.inbound.open_view import open_view
+from bot.slack.inbound.preemption_offer import plan_preemption
 from bot.slack.inbound.submit_form import FIELD_CHARS, Submitted
 from bot.slack.plan_grammar import parse_plan
+
+_PREEMPTION = re.compile(r"\s*p[0-2]\s+(?!yolo)\S+\s+(?!epochs?|gpus?\s+by)", re.IGNORECASE)
+"""A priority first, then GPUs and a window: who would lose what for them."""
 
 _FIELDS: Mapping[type[BerthError], str] = {UnreadableRequest: DEADLINE, UnknownGpuType: GPU_TYPE}
 """Which input an error is about, where it is not the number of GPUs."""
@@ -36,10 +41,14 @@ async def plan(desk: Desk, asked: Asked, rest: str) -> None:
     Raises:
         UnreadableTime, UnreadableRequest, InvalidRunSpec: the line cannot be read.
         InvalidGpuCount, UnknownGpuType, NoSingleHost: there are no such GPUs.
+        MayNotPreempt, NobodyToPreempt: a priority came first, and nothing can be taken back.
     """
     form = await desk.run(queries.booking_form)
     if not rest:
         await open_view(desk, asked, plan_modal(form, metadata(asked.channel_id)))
+        return
+    if _PREEMPTION.match(rest):
+        await plan_preemption(desk, asked, rest)
         return
     member, tz = await desk.member(asked)
     request = parse_plan(
