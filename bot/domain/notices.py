@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, get_type_hints
 
+from bot.domain.delivery_notices import DELIVERY_NOTICES
 from bot.domain.forecast_notices import FORECAST_NOTICES
 from bot.domain.incident_notices import INCIDENT_NOTICES
 from bot.domain.notice_base import Notice
@@ -272,6 +273,7 @@ ALL_NOTICES: tuple[type[Notice], ...] = (
     SwapProposed,
     SwapDecided,
     OccurrenceMissed,
+    *DELIVERY_NOTICES,
     *FORECAST_NOTICES,
     *INCIDENT_NOTICES,
     *OUTAGE_NOTICES,

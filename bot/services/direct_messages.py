@@ -18,6 +18,7 @@ from bot.services.outbox import (
     TRIES_BEFORE_GIVING_UP,
 )
 from bot.services.transaction import Tx
+from bot.services.undelivered import tell_admins
 from bot.store import direct_messages
 from bot.store.direct_messages import Claimed
 from bot.store.outbox import DEAD, SENT
@@ -94,5 +95,9 @@ def record_mishap(tx: Tx, letter: Letter, owner: str, error: str) -> None:
 
 
 def record_refusal(tx: Tx, letter: Letter, owner: str, reason: str) -> None:
-    """Record that a message can never go out: what was meant for one is told to nobody else."""
-    direct_messages.close(tx.session, letter.message_id, owner, DEAD, tx.now, reason)
+    """Record that a message can never go out: what was meant for one is told to nobody else.
+
+    The admins hear once that this person cannot be reached.
+    """
+    if direct_messages.close(tx.session, letter.message_id, owner, DEAD, tx.now, reason):
+        tell_admins(tx, f"dm:{letter.to}", reason)

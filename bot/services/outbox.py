@@ -11,6 +11,7 @@ from bot.domain.states import ReservationState
 from bot.domain.views import ReservationView
 from bot.ports.messenger import CardAddress
 from bot.services.transaction import Tx, reads_only
+from bot.services.undelivered import tell_admins
 from bot.services.views import reservation_view
 from bot.store import continuations, direct_messages, outbox
 from bot.store.outbox import Delivery, DeliveryKind
@@ -327,12 +328,20 @@ def record_refusal(tx: Tx, parcel: Parcel, owner: str, reason: str) -> None:
 
     A card that is gone from Slack is posted anew; what cannot be said in the channel is said to
     the holder alone, and only what even the holder cannot be told is given up.  What was meant
-    for one other person is not told to the holder instead.
+    for one other person is not told to the holder instead.  The admins hear of the place once.
     """
     if not _close(tx, parcel, owner, outbox.DEAD, reason):
         return
     reservation = _owner_of(tx, parcel)
-    holders_lane = f"dm:{reservation.member.slack_user_id}"
+    holder = reservation.member.slack_user_id
+    holders_lane = f"dm:{holder}"
+    tell_admins(
+        tx,
+        parcel.delivery.lane,
+        reason,
+        reservation_id=reservation.id,
+        holder_slack_id=holder,
+    )
     if parcel.delivery.lane == holders_lane:
         return
     card = outbox.card_of(tx.session, reservation.id)

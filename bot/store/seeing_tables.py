@@ -74,3 +74,12 @@ class GpuHourRow(Base):
     read_s: Mapped[float]
     process_s: Mapped[float]
     busy_s: Mapped[float]
+
+
+class RefusedPlaceRow(Base):
+    """Admins were told at ``told_at`` that Slack takes no messages for a lane, and why."""
+
+    __tablename__ = "refused_places"
+    lane: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(String(64), primary_key=True)
+    told_at: Mapped[datetime]

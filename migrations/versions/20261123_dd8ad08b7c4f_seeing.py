@@ -71,6 +71,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gpu_id", "hour", name=op.f("pk_gpu_hours_used")),
     )
     op.create_index("ix_gpu_hours_used_hour", "gpu_hours_used", ["hour"])
+    op.create_table(
+        "refused_places",
+        sa.Column("lane", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("told_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("lane", "reason", name=op.f("pk_refused_places")),
+    )
     _incidents()
 
 
@@ -127,6 +134,7 @@ def _incidents() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("refused_places")
     op.drop_table("incident_cards")
     op.drop_table("incidents")
     op.drop_table("gpu_hours_used")

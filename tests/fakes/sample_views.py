@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.domain.delivery_notices import DeliveryRefused
 from bot.domain.forecast_notices import (
     MinutesAsked,
     MinutesDecided,
@@ -107,6 +108,8 @@ def sample_notices() -> tuple[Notice, ...]:
     """Return at least one notice of every kind."""
     ends_at = WINDOW.end
     return (
+        DeliveryRefused(12, "C0GPU", "is_archived", "U0ALICE"),
+        DeliveryRefused(12, "U0BOB", "user_disabled", "U0BOB"),
         IncidentTold(12, 3, "too_hot", "gpu0@host1", is_open=True, value=91.0),
         IncidentTold(12, 3, "xid", "gpu0@host1", is_open=False, value=79.0),
         RunStarted(12, 7, "host1", ("gpu0@host1", "gpu1@host1")),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from bot.domain.delivery_notices import DeliveryRefused
 from bot.domain.forecast_notices import FORECAST_NOTICES
 from bot.domain.incident_notices import IncidentTold
 from bot.domain.notices import (
@@ -47,6 +48,7 @@ from bot.slack.blocks import continuation_words, retry_words, waiting
 from bot.slack.blocks.approval import asked_card, decided_card
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.change_buttons import extend_button
+from bot.slack.blocks.delivery_words import delivery_message
 from bot.slack.blocks.end_words import advice
 from bot.slack.blocks.forecast_words import forecast_message
 from bot.slack.blocks.handovers import handover_message
@@ -196,6 +198,7 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     SwapProposed: handover_message,
     SwapDecided: handover_message,
     WindowOffered: waiting.window_offered,
+    DeliveryRefused: delivery_message,
     IncidentTold: incident_message,
     WaitEnded: waiting.wait_ended,
     JobDispatched: waiting.job_dispatched,

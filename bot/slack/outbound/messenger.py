@@ -79,12 +79,15 @@ class SlackMessenger(Messenger):
     ) -> CardAddress:
         """Post the card of a reservation and return where it stands.
 
-        A card that an uncertain delivery finds in the channel is brought up to date.
+        ``channel_id`` may be a person's id: the card then stands in the direct messages to them,
+        whose own id is returned, since Slack edits nothing by the id of a person.  A card that an
+        uncertain delivery finds is brought up to date.
 
         Raises:
             DeliveryFailed: it did not go out.
         """
         async with self._in_time():
+            channel_id = await self._direct_channel(channel_id)
             if uncertain:
                 found = await self._search.message_ts(channel_id, delivery_key)
                 if found is not None:

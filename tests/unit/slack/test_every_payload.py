@@ -175,7 +175,7 @@ def arguments(name: str, builder: Callable[..., Any], draw: Draw) -> dict[str, A
     return drawn | {
         key: "Berth's own words"
         for key in drawn
-        if key == "says" or f"{name}.{key}" in WRITTEN_BY_BERTH
+        if key == "says" or name.endswith(".said_card") or f"{name}.{key}" in WRITTEN_BY_BERTH
     }
 
 
