@@ -34,7 +34,8 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	$(INSTALL) --editable '.[serve,agent,dev]'
 	@touch $@
 
-# What no wheel carries: a browser and a C compiler (for the stand-in NVML library).
+# What no wheel carries: a browser, a C compiler (for the stand-in NVML library), and Prometheus, whose
+# two programs are taken out of Debian's package: installing it would start a service here.
 system-packages:
 	@missing=; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
@@ -43,6 +44,14 @@ system-packages:
 	  echo "Installing$$missing with apt-get"; \
 	  $(SUDO) apt-get update -qq && \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; fi
+	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { \
+	  echo "Taking prometheus and promtool out of Debian's package"; \
+	  folder=$$(mktemp -d) && cd $$folder && \
+	  { apt-get download -qq prometheus 2>/dev/null || \
+	    { $(SUDO) apt-get update -qq && apt-get download -qq prometheus; }; } && \
+	  dpkg-deb --extract prometheus_*.deb unpacked && \
+	  $(SUDO) install -m 755 unpacked/usr/bin/prometheus unpacked/usr/bin/promtool \
+	    /usr/local/bin/ && rm -r $$folder; }
 
 demo: setup ## try Berth here; SCRIPT=1 plays the story without a browser
 	$(BIN)/berth demo $(if $(SCRIPT),--script) $(if $(PORT),--port $(PORT))
