@@ -104,11 +104,7 @@ def build(settings: ServeSettings) -> ControlPlane:
     api_url = settings.slack_api_url or SLACK_API_URL
     bot_token = settings.slack_bot_token.get_secret_value()
     signing_secret = settings.slack_signing_secret
-    inbound = AsyncWebClient(
-        token=bot_token,
-        base_url=api_url,
-        retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler()],
-    )
+    inbound = _inbound_client(bot_token, api_url)
     answering = Answering(inbound)
     slack_app = build_slack_app(
         inbound,
@@ -150,6 +146,15 @@ def build(settings: ServeSettings) -> ControlPlane:
         slack_client=inbound,
         answering=answering,
         web_app=web_app,
+    )
+
+
+def _inbound_client(bot_token: str, api_url: str) -> AsyncWebClient:
+    """Return the client that answers people: unlike the outbox's it tries again by itself."""
+    return AsyncWebClient(
+        token=bot_token,
+        base_url=api_url,
+        retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler()],
     )
 
 
