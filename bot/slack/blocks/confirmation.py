@@ -11,7 +11,7 @@ from bot.domain.views import ReservationView
 from bot.slack.blocks.approval import pending_words
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.continuation_words import continuation_lines
-from bot.slack.blocks.mine import give_up_button
+from bot.slack.blocks.reservation_card import give_up_button
 from bot.slack.blocks.run_words import spec_words
 from bot.slack.blocks.text import (
     Block,

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from bot.domain.states import ReservationState, RunState
 from bot.domain.views import ReservationView
 from bot.slack.blocks.card import Card
-from bot.slack.blocks.reservation_card import CANCEL_ACTION
+from bot.slack.blocks.reservation_card import give_up_button
 from bot.slack.blocks.run_words import spec_words
 from bot.slack.blocks.series_mark import series_mark
 from bot.slack.blocks.text import (
@@ -17,7 +17,6 @@ from bot.slack.blocks.text import (
     actions,
     button,
     clip,
-    confirm_dialog,
     context,
     count_text,
     duration_text,
@@ -63,26 +62,6 @@ def mine_blocks(views: Sequence[ReservationView], tz: tzinfo) -> Iterator[Block]
         yield section(_lines(view, tz), accessory=give_up_button(view))
     if len(views) > MOST_SHOWN:
         yield context(f"and {len(views) - MOST_SHOWN} more, later than these")
-
-
-def give_up_button(view: ReservationView) -> Block | None:
-    """Return the button that cancels or releases, with a dialog that names the effect."""
-    count = count_text(view.gpu_count, "GPU")
-    number = f"R{view.reservation_id}"
-    run = view.run
-    stops = run is not None and not run.state.is_over
-    if view.state.is_ahead:
-        label, effect = "Cancel", f"{count} become free for the booked window."
-        effect += " The training does not start." if stops else ""
-    elif view.state is ReservationState.ACTIVE:
-        label, effect = "Release", f"{count} become free for others now."
-        if stops:
-            label, effect = "Stop & release", f"The training saves a checkpoint and stops. {effect}"
-    else:
-        return None
-    dialog = confirm_dialog(f"{label} {number}?", effect, label, "Keep it", style="danger")
-    value = str(view.reservation_id)
-    return button(label, CANCEL_ACTION, value, style="danger", confirm=dialog)
 
 
 def _lines(view: ReservationView, tz: tzinfo) -> str:

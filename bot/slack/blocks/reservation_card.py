@@ -71,7 +71,7 @@ def reservation_card(view: ReservationView, now: datetime) -> Card:
         _extend(view),
         _transfer(view),
         again_on_card(view),
-        _button(view),
+        give_up_button(view),
     )
     clicks = [click for click in given if click is not None]
     if clicks:
@@ -295,7 +295,7 @@ def _transfer(view: ReservationView) -> Block | None:
     return transfer_button(view)
 
 
-def _button(view: ReservationView) -> Block | None:
+def give_up_button(view: ReservationView) -> Block | None:
     """Return the one button that gives the reservation up, with a dialog that names the effect."""
     count = count_text(view.gpu_count, "GPU")
     if view.state.is_ahead:

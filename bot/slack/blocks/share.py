@@ -30,6 +30,14 @@ def share_card(shares: Shares) -> Card:
     )
 
 
+def own_team_words(shares: Shares) -> str:
+    """Return what the reader's own team has used of what it may, and when it is served."""
+    for team in shares.teams:
+        if team.team_name == shares.own_team_name:
+            return _team(team, own=False)
+    return "Your team has used nothing yet."
+
+
 def _own_words(shares: Shares) -> str:
     for team in shares.teams:
         if team.team_name == shares.own_team_name:

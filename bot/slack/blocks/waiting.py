@@ -12,7 +12,8 @@ from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
 from bot.domain.waiting import WaitView
 from bot.slack.blocks.card import Card
-from bot.slack.blocks.mine import give_up_button, reserve_button
+from bot.slack.blocks.mine import reserve_button
+from bot.slack.blocks.reservation_card import give_up_button
 from bot.slack.blocks.run_words import spec_words
 from bot.slack.blocks.text import (
     Block,

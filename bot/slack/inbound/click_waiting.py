@@ -5,11 +5,12 @@ from __future__ import annotations
 from bot.domain.errors import BerthError, UnreadableRequest
 from bot.services import queue, waitlist
 from bot.slack.asked import Asked
+from bot.slack.blocks.card import Card
 from bot.slack.blocks.refusal import refusal_card
 from bot.slack.blocks.waiting import joined_card, queued_card, taken_card
 from bot.slack.carried_request import request_from_value
 from bot.slack.desk import Desk
-from bot.slack.inbound.home_opened import refresh_home
+from bot.slack.inbound.home_opened import refresh_home, show_home
 
 
 async def join_waitlist(desk: Desk, asked: Asked) -> None:
@@ -31,7 +32,7 @@ async def leave_waitlist(desk: Desk, asked: Asked) -> None:
         card = joined_card(await desk.run(waitlist.leave, member, _number(asked)), tz)
     except BerthError as error:
         card = refusal_card(error, tz)
-    await desk.answering.tell(asked, card, replace=True)
+    await _show(desk, asked, card)
 
 
 async def accept_window(desk: Desk, asked: Asked) -> None:
@@ -41,8 +42,7 @@ async def accept_window(desk: Desk, asked: Asked) -> None:
         card = taken_card(await desk.run(waitlist.accept, member, _number(asked)), tz)
     except BerthError as error:
         card = refusal_card(error, tz)
-    await desk.answering.tell(asked, card, replace=True)
-    await refresh_home(desk, asked)
+    await _show(desk, asked, card)
 
 
 async def decline_window(desk: Desk, asked: Asked) -> None:
@@ -52,7 +52,7 @@ async def decline_window(desk: Desk, asked: Asked) -> None:
         card = joined_card(await desk.run(waitlist.decline, member, _number(asked)), tz)
     except BerthError as error:
         card = refusal_card(error, tz)
-    await desk.answering.tell(asked, card, replace=True)
+    await _show(desk, asked, card)
 
 
 async def join_queue(desk: Desk, asked: Asked) -> None:
@@ -74,7 +74,16 @@ async def leave_queue(desk: Desk, asked: Asked) -> None:
         card = queued_card(await desk.run(queue.leave, member, _number(asked)))
     except BerthError as error:
         card = refusal_card(error, tz)
+    await _show(desk, asked, card)
+
+
+async def _show(desk: Desk, asked: Asked, card: Card) -> None:
+    """Put the outcome in the place of what was clicked, or on top of the home tab as it is now."""
+    if asked.in_home:
+        await show_home(desk, asked, notice=card)
+        return
     await desk.answering.tell(asked, card, replace=True)
+    await refresh_home(desk, asked)
 
 
 def _number(asked: Asked) -> int:

@@ -6,10 +6,10 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.errors import BerthError
-from bot.services import queries
+from bot.services import queries, queue, shares, waitlist
 from bot.slack.asked import Asked
 from bot.slack.blocks.card import Card
-from bot.slack.blocks.home import home_view
+from bot.slack.blocks.home import Waiting, home_view
 from bot.slack.desk import Desk
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,17 @@ async def show_home(desk: Desk, asked: Asked, notice: Card | None = None) -> Non
     member, tz = await desk.member(asked)
     status = await desk.run(queries.status)
     mine = await desk.run(queries.mine, member)
-    view = home_view(status, mine, tz, notice)
+    line = await desk.run(queue.line)
+    own_jobs = tuple(job for job in line if job.slack_user_id == member.slack_user_id)
+    view = home_view(
+        status,
+        mine,
+        tz,
+        notice,
+        waiting=Waiting(await desk.run(waitlist.mine, member), own_jobs),
+        shares=await desk.run(shares.shares, member),
+        timeline_url=f"{desk.public_url}/timeline",
+    )
     desk.homes.is_new(asked.user_id)
     await desk.client.views_publish(user_id=asked.user_id, view=view)
 

@@ -8,7 +8,8 @@ from typing import Any
 from bot.services import booking
 from bot.slack.blocks.mine import OPEN_ACTION
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
-from tests.slack.inbound.office import Office, text_of
+from bot.slack.blocks.waiting import LEAVE_ACTION
+from tests.slack.inbound.office import Office, text_of, values_of
 from tests.support.world import a_member
 
 
@@ -90,3 +91,17 @@ async def test_events_that_nobody_wants_are_acknowledged(office: Office) -> None
     event = {"type": "message", "channel": "C0GPU", "user": "U0BOB", "text": "hi", "ts": "1.1"}
     answer = await asyncio.to_thread(office.client.event, event)
     assert answer["acked"], answer
+
+
+async def test_home_shows_the_team_and_my_places_in_line(office: Office) -> None:
+    await office.say("/gpu reserve 4 tomorrow 18:00 2h", user="U0BOB")
+    await office.say("/gpu waitlist join 2 tomorrow 18:00 2h")
+    await asyncio.to_thread(office.client.home, "U0ALICE")
+    await office.eventually(lambda: home(office))
+    shown = text_of(home(office))
+    assert "My waitlist" in shown
+    assert "GPU-hours this week" in shown
+    assert "http://127.0.0.1:8600/timeline" in shown
+    (wait_id,) = values_of(home(office), LEAVE_ACTION)
+    await office.click_in_view(LEAVE_ACTION, wait_id, view_id=home(office)["id"])
+    await office.eventually(lambda: "My waitlist" not in text_of(home(office)))

@@ -38,8 +38,9 @@ from bot.slack.blocks.card import Card
 from bot.slack.blocks.confirmation import booked_card, cancelled_card
 from bot.slack.blocks.help import help_card
 from bot.slack.blocks.home import home_view, with_notice
-from bot.slack.blocks.mine import give_up_button, mine_card
+from bot.slack.blocks.mine import mine_card
 from bot.slack.blocks.refusal import problem_card, refusal_card
+from bot.slack.blocks.reservation_card import give_up_button
 from bot.slack.blocks.status import short_status_card, status_card
 from tests.fakes.sample_views import a_reservation, a_run, some_gpus
 
