@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.domain.errors import InvalidSetting
+from bot.domain.incidents import incident_policy
 from bot.domain.policy import Policy
 from bot.domain.priority import Priority
 from bot.domain.processes import RoguePolicy
@@ -164,6 +165,16 @@ class ServeSettings(DatabaseSettings):
     rogue_notice_minutes: float = Field(
         30, gt=0, description="With stop_after_notice: how long after it was told"
     )
+    alert_gpu_c: float = Field(88, gt=0, description="Temperature of a GPU that is told of")
+    alert_gpu_memory_percent: float = Field(
+        98, gt=0, description="Memory of a GPU in use that is told of; above 100 never"
+    )
+    alert_disk_free_percent: float = Field(
+        5, ge=0, lt=100, description="Free disk of a host that is told of"
+    )
+    alert_host_memory_free_percent: float = Field(
+        4, ge=0, lt=100, description="Memory left on a host that is told of"
+    )
     metrics_token: SecretStr | None = Field(
         None, description="What Prometheus shows to read /metrics; without it there is none"
     )
@@ -236,6 +247,12 @@ class ServeSettings(DatabaseSettings):
             overrun_next_waits=timedelta(minutes=self.overrun_next_waits_minutes),
             keep_files=timedelta(days=self.keep_files_days),
             keep_checkpoints=timedelta(days=self.keep_checkpoints_days),
+            incidents=incident_policy(
+                self.alert_gpu_c,
+                self.alert_gpu_memory_percent,
+                self.alert_host_memory_free_percent,
+                self.alert_disk_free_percent,
+            ),
         )
 
     def run_defaults(self) -> TrainingSpec:

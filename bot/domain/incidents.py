@@ -62,6 +62,10 @@ class Threshold:
     bad: float
     fine: float
 
+    def moved_to(self, bad: float) -> Threshold:
+        """Return the same distance between bad and fine, elsewhere."""
+        return Threshold(bad, bad + self.fine - self.bad)
+
     def judge(self, value: float | None) -> Signal:
         """Return what a value says; None says nothing."""
         if value is None:
@@ -106,6 +110,25 @@ class IncidentPolicy:
 
 
 DEFAULT_INCIDENT_POLICY = IncidentPolicy()
+
+
+def incident_policy(
+    hot_c: float,
+    gpu_memory_percent: float,
+    host_memory_free_percent: float,
+    disk_free_percent: float,
+) -> IncidentPolicy:
+    """Return the policy with other thresholds; each is fine again as far from it as by default."""
+    default = DEFAULT_INCIDENT_POLICY
+    return replace(
+        default,
+        hot_c=default.hot_c.moved_to(hot_c),
+        gpu_memory_percent=default.gpu_memory_percent.moved_to(gpu_memory_percent),
+        host_memory_available_percent=default.host_memory_available_percent.moved_to(
+            host_memory_free_percent
+        ),
+        disk_free_percent=default.disk_free_percent.moved_to(disk_free_percent),
+    )
 
 
 EVENTS = frozenset({IncidentKind.XID, IncidentKind.ECC})

@@ -16,6 +16,7 @@ from bot.domain.incidents import (
     Signal,
     Threshold,
     Watch,
+    incident_policy,
     new_event,
     step,
     worst_of,
@@ -154,6 +155,14 @@ def test_thresholds_know_which_side_is_bad(value: float) -> None:
     assert (low.judge(value) is Signal.BAD) == (value <= 5)
     assert (low.judge(value) is Signal.FINE) == (value >= 10)
     assert high.judge(None) is Signal.UNKNOWN
+
+
+def test_an_operator_moves_a_threshold_with_its_distance() -> None:
+    moved = incident_policy(80, 90, 10, 20)
+    assert moved.hot_c == Threshold(80, 74)
+    assert moved.gpu_memory_percent == Threshold(90, 87)
+    assert moved.host_memory_available_percent == Threshold(10, 14)
+    assert moved.disk_free_percent == Threshold(20, 23)
 
 
 def test_a_code_is_news_when_it_differs_and_a_count_when_it_grows() -> None:
