@@ -10,6 +10,7 @@ from bot.domain.continuations import ContinuationView
 from bot.domain.holdings import GpuOnHost, Holding
 from bot.domain.limits import Rule
 from bot.domain.offers import OfferState
+from bot.domain.preemption_views import TakenBack
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress
 from bot.domain.run_spec import TrainingSpec
@@ -102,6 +103,8 @@ class ReservationView:
     """Where its run goes on, or has gone on."""
     carries_on: ContinuationView | None = None
     """Where its run came from, or is still: this reservation continues that one."""
+    taken_back: TakenBack | None = None
+    """For whom and when its GPUs are taken back."""
 
     @property
     def gpu_count(self) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import object_session
 from bot.domain.continuations import ContinuationReason, ContinuationState, ContinuationView
 from bot.domain.limits import rules_from_json
 from bot.domain.offers import OfferState
+from bot.domain.preemption_views import TakenBack
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress, progress_of_attempts
 from bot.domain.recurrence import rule_words
@@ -20,7 +21,7 @@ from bot.protocol.messages import EndCause
 from bot.services import run_ends
 from bot.services.due import TimerKind
 from bot.services.series_rows import rule_of
-from bot.store import approvals, continuations, timers, usage_checks
+from bot.store import approvals, continuations, preemptions, timers, usage_checks
 from bot.store.claims import gpu_on_host
 from bot.store.forecast_tables import ForecastWatchRow
 from bot.store.offer_tables import SeriesRow
@@ -75,6 +76,7 @@ def reservation_view(row: ReservationRow, card: CardRow | None = None) -> Reserv
         series_words=_series_words(row),
         goes_on=_goes_on(row),
         carries_on=_carries_on(row),
+        taken_back=_taken_back(row),
     )
 
 
@@ -92,6 +94,21 @@ def _carries_on(row: ReservationRow) -> ContinuationView | None:
         return None
     link = continuations.leading_to(session, row.id)
     return None if link is None else _continuation_view(link, link.source)
+
+
+def _taken_back(row: ReservationRow) -> TakenBack | None:
+    session = object_session(row)
+    victim = preemptions.open_victim(session, row.id) if session else None
+    if victim is None or victim.preemption.takes_at is None:
+        return None
+    preemption, goes_on = victim.preemption, victim.target or row
+    return TakenBack(
+        preemption.id,
+        preemption.reservation_id,
+        Priority(preemption.reservation.priority),
+        victim.preemption.takes_at,
+        goes_on.starts_at,
+    )
 
 
 def _continuation_view(link: ContinuationRow, other: ReservationRow) -> ContinuationView:

@@ -61,14 +61,3 @@ class PreemptionVictimRow(Base):
     reservation: Mapped[ReservationRow] = relationship(foreign_keys=[reservation_id])
     target: Mapped[ReservationRow | None] = relationship(foreign_keys=[to_reservation_id])
     kept: Mapped[ReservationRow | None] = relationship(foreign_keys=[kept_reservation_id])
-
-
-class TeamDefaultsRow(Base):
-    """What a request of a team gets that names no priority; None leaves it to everybody's."""
-
-    __tablename__ = "team_defaults"
-    team_id: Mapped[int] = mapped_column(
-        ForeignKey("teams.id"), primary_key=True, autoincrement=False
-    )
-    priority: Mapped[str | None] = mapped_column(String(4))
-    preemptible: Mapped[bool | None]

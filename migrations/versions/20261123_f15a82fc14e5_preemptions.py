@@ -22,14 +22,6 @@ INSTANT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     op.create_table(
-        "team_defaults",
-        sa.Column("team_id", ID, autoincrement=False, nullable=False),
-        sa.Column("priority", sa.String(length=4), nullable=True),
-        sa.Column("preemptible", sa.Boolean(), nullable=True),
-        _refers_to("team_defaults", "team_id", "teams"),
-        sa.PrimaryKeyConstraint("team_id", name=op.f("pk_team_defaults")),
-    )
-    op.create_table(
         "preemptions",
         sa.Column("id", ID, nullable=False),
         sa.Column("reservation_id", ID, nullable=False),
@@ -85,4 +77,3 @@ def _refers_to(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
 def downgrade() -> None:
     op.drop_table("preemption_victims")
     op.drop_table("preemptions")
-    op.drop_table("team_defaults")

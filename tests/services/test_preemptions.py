@@ -188,6 +188,8 @@ def test_approved_it_is_taken_at_the_end_of_the_grace_and_the_run_resumes(
     assert cut.window.end == one.takes_at
     assert cut.goes_on is not None
     assert cut.goes_on.reason is ContinuationReason.PREEMPTED
+    assert cut.taken_back is not None
+    assert cut.taken_back.for_reservation_id == one.reservation_id
     assert cut.goes_on.window == one.plan.victims[0].next_window, "what was shown is what happens"
     postman = Postman()
     postman.deliver_all(berth)
@@ -411,3 +413,39 @@ def test_approving_against_a_victim_that_changes_leaves_one_truth(
         assert after.window.end == end or after.state is not ReservationState.ACTIVE
     else:
         assert after.window.end == done.takes_at or after.state is not ReservationState.ACTIVE
+
+
+def test_reminders_tell_what_it_would_cost_now(
+    berth: UseCases, clock: SetClock, agent: FakeAgent
+) -> None:
+    trains(berth, clock, agent)
+    one = agreed(berth)
+    assert one.takes_at is not None
+    postman = Postman()
+    for minutes in (15, 5):
+        clock.move_to(one.takes_at - minutes * MINUTE)
+        agent.report()
+        fire_due(berth)
+        postman.deliver_all(berth)
+    told = [each for _, each in postman.directs if isinstance(each, GpusTakenBack)]
+    assert [each.minutes for each in told] == [0, 15, 5]
+
+
+def test_a_run_may_finish_its_epoch_where_that_fits(
+    berth: UseCases, clock: SetClock, agent: FakeAgent
+) -> None:
+    victim = trains(berth, clock, agent)
+    agent.work()
+    agent.report()
+    one = agreed(berth)
+    if victim.run is None or one.takes_at is None:
+        raise AssertionError("a training with a time at which it is taken back")
+    berth.run(preemption_answers.finish_epoch, research(berth), victim.reservation_id)
+    berth.run(preemption_answers.finish_epoch, research(berth), victim.reservation_id)
+    assert run_state(berth) == RunState.RUNNING
+    agent.work()
+    agent.report()
+    assert run_state(berth) == RunState.STOPPING
+    agent.look()
+    agent.report()
+    assert run_state(berth) == RunState.WAITING

@@ -27,6 +27,8 @@ SUBJECTS: Mapping[str, str | None] = {
     TimerKind.MAINTENANCE_BEGINS: "reservations",
     TimerKind.HOST_LOST: "hosts",
     TimerKind.GPU_GONE: "gpus",
+    TimerKind.PREEMPTION_TAKES: "preemptions",
+    TimerKind.PREEMPTION_REMINDS: "preemptions",
     TimerKind.SERIES_EXTENDS: "series",
     TimerKind.TRANSFER_EXPIRES: "transfers",
     TimerKind.SWAP_EXPIRES: "swaps",

@@ -18,6 +18,7 @@ from bot.slack.blocks.text import (
     safe,
     section,
     slack_date,
+    slack_time,
     window_text,
 )
 
@@ -81,6 +82,13 @@ def _why(reason: str) -> str:
 def continuation_lines(view: ReservationView) -> list[str]:
     """Return the lines of a card about where its run goes on, and where it came from."""
     lines = []
+    back = view.taken_back
+    if back is not None and view.state is ReservationState.ACTIVE:
+        lines.append(
+            f":rotating_light: Taken back at {slack_time(back.takes_at)} for"
+            f" R{back.for_reservation_id} ({back.priority.value.upper()}), goes on"
+            f" {slack_date(back.next_start)}"
+        )
     after = view.goes_on
     if after is not None and after.state is ContinuationState.PLANNED:
         place = f" on {safe(', '.join(after.host_names), 100)}" if after.host_names else ""
