@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import alternatives, booking
+from benchmarks import alternatives, booking, simulation
 
 ROUNDS = 5
 OPERATIONS = 60
@@ -46,6 +46,8 @@ def main() -> None:
     took_ms = took / timedelta(milliseconds=1)
     Console().print(table)
     Console().print(f"What fits instead, 1,000 GPUs, a full month: {took_ms:.0f} ms of one core")
+    took_s = simulation.a_month_of_a_large_site() / timedelta(seconds=1)
+    Console().print(f"Simulation, 10,000 GPUs, 30 days, one way of sharing: {took_s:.1f} s")
 
 
 def _interleaved(operations: list[Callable[[], timedelta]]) -> list[timedelta]:

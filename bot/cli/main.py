@@ -14,6 +14,7 @@ from rich.console import Console
 import bot
 from bot.bootstrap.logs import configure_logs
 from bot.cli.audit import audit_app
+from bot.cli.simulate import simulate
 from bot.config import AgentSettings, ServeSettings, load
 from bot.domain.errors import BerthError, InvalidSetting, SchemaOutOfDate
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 token_app = typer.Typer(no_args_is_help=True, help="Tokens of agents and of members' programs.")
 app.add_typer(token_app, name="token")
+app.command()(simulate)
 app.add_typer(audit_app, name="audit")
 complaints = Console(stderr=True, highlight=False)
 answers = Console(highlight=False)

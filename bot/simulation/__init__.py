@@ -1,0 +1,1 @@
+"""Replays or generates demand for GPUs and compares policies, with a virtual clock."""
