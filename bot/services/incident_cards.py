@@ -13,11 +13,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 
 from bot.domain.incidents import IncidentView
+from bot.domain.people import Role
 from bot.ports.messenger import CardAddress
 from bot.services import incident_views
 from bot.services.transaction import Tx, reads_only
+from bot.services.undelivered import tell_admins
 from bot.store import wakeups
 from bot.store.incident_tables import IncidentCardRow, IncidentRow
+from bot.store.tables import MemberRow
 
 LEASE = timedelta(seconds=30)
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(minutes=5)
@@ -129,15 +132,30 @@ def record_retry(
 
 
 def record_refusal(tx: Tx, parcel: IncidentParcel, owner: str, reason: str) -> None:
-    """Give a place up that takes no message; a message that is gone is posted anew."""
+    """Give a place up that takes no message; a message that is gone is posted anew.
+
+    The admins hear of the place once.  What the channel cannot be told, they get themselves: nobody
+    else might know that a GPU without a holder is in trouble.
+    """
     card = _held(tx, parcel, owner)
     if card is None:
         return
     card.last_error = reason
     if card.ts and card.tries < REFUSALS_BEFORE_GIVING_UP:
         card.ts, card.due_at = "", tx.now
-    else:
-        card.due_at = None
+        return
+    card.due_at = None
+    in_channel = card.lane == tx.defaults.channel_id
+    tell_admins(tx, card.lane if in_channel else f"dm:{card.lane}", reason)
+    if in_channel:
+        place(tx, card.incident, _admins(tx))
+        wakeups.mark(tx.session)
+
+
+def _admins(tx: Tx) -> Sequence[str]:
+    return tx.session.scalars(
+        select(MemberRow.slack_user_id).where(MemberRow.role == Role.ADMIN).order_by(MemberRow.id)
+    ).all()
 
 
 def _held(tx: Tx, parcel: IncidentParcel, owner: str) -> IncidentCardRow | None:

@@ -193,7 +193,7 @@ def _take(tx: Tx, host: HostRow, row: IncidentRow | None, seen: _Seen) -> None:
         if row is not None and row.state == IncidentState.SUSPECTED:
             tx.session.delete(row)
         return
-    if after == before:
+    if after == before and not is_news:
         return
     was_open = before is not None and before.state.is_open
     if row is None or (not was_open and not _goes_on(after)):

@@ -258,3 +258,18 @@ def test_a_message_that_fails_is_tried_again_and_never_doubled(site: Site) -> No
     site.deliver()
     site.later(seconds=10)
     assert site.deliver()[CHANNEL].value == 48.0
+
+
+def test_where_the_channel_is_archived_the_admins_get_it_instead(site: Site) -> None:
+    team_id = a_member(site.berth).team_id
+    a_member_of(site.berth, team_id, "U0ADMIN", role=Role.ADMIN)
+    site.slack.archive(CHANNEL)
+    site.report(xid=79)
+    shown = site.deliver()
+    assert "U0ADMIN" in shown
+    assert CHANNEL not in shown
+    with audited(site.berth) as trail:
+        site.report(xid=48)
+        shown = site.deliver()
+    assert shown["U0ADMIN"].value == 48.0
+    assert "delivery.refused" not in [event.action for event in trail.events], "told once"
