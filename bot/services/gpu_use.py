@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from bot.domain.policy import Policy
 from bot.protocol.messages import AttemptState, GpuReading, Report
+from bot.services import gpu_hours
+from bot.services.gpu_hours import Measured
 from bot.services.transaction import Tx
 from bot.store.tables import AttemptRow, GpuRow, HostRow
 
@@ -23,10 +25,24 @@ def take_readings(tx: Tx, host: HostRow, report: Report) -> None:
     if not readings:
         return
     ours = _uuids_of_attempts(tx, host.id, [seen.attempt_id for seen in report.observations])
+    measured = []
     for gpu in host.gpus:
         reading = readings.get(gpu.uuid)
         if reading is not None:
+            measured += _since_last(gpu, reading, tx, ours=gpu.uuid in ours)
             _take(gpu, reading, tx.now, tx.policy, ours=gpu.uuid in ours)
+    gpu_hours.add(tx, measured)
+
+
+def _since_last(gpu: GpuRow, reading: GpuReading, tx: Tx, *, ours: bool) -> list[Measured]:
+    """Return what is known of the time since the reading before; nothing after a gap."""
+    since, now = gpu.read_at, tx.now
+    if since is None or not timedelta(0) < now - since <= tx.policy.reading_good_for:
+        return []
+    process = ours or bool(reading.process_pids)
+    percent = reading.utilisation_percent
+    busy = process if percent is None else percent >= tx.policy.idle_below_percent
+    return [Measured(gpu.id, since, now, process, busy)]
 
 
 def _take(gpu: GpuRow, reading: GpuReading, now: datetime, policy: Policy, *, ours: bool) -> None:

@@ -55,6 +55,7 @@ SUB_COMMANDS: Mapping[str, str] = {
     "waitlist": "waitlist",
     "web": "web",
     "audit": "audit",
+    "report": "report",
     "queue": "queue",
     "maintenance": "maintenance",
     "drain": "drain",

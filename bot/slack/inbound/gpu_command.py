@@ -25,6 +25,7 @@ from bot.slack.inbound.outage_commands import (
     undrain,
 )
 from bot.slack.inbound.plan_command import plan
+from bot.slack.inbound.report_command import show_report
 from bot.slack.inbound.reserve_command import reserve
 from bot.slack.inbound.run_commands import continue_run, retry
 from bot.slack.inbound.series import show_series
@@ -53,6 +54,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "mine": show_mine,
     "web": show_web,
     "audit": show_audit,
+    "report": show_report,
     "cancel": cancel,
     "series": show_series,
     "plan": plan,

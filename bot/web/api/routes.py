@@ -21,6 +21,7 @@ from bot.web.api import (
     plan,
     preemptions,
     processes,
+    reports,
     reservations,
     runs,
     series,
@@ -64,6 +65,7 @@ AREAS: tuple[Area, ...] = (
     incidents.incident_routes,
     timeline.timeline_routes,
     audit.audit_routes,
+    reports.report_routes,
 )
 """Every area of the API; a route that stands in none does not exist."""
 

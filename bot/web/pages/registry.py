@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from bot.web.pages import audit_page, overview, reservation_page, run_pages, timeline_page
+from bot.web.pages import (
+    audit_page,
+    overview,
+    report_page,
+    reservation_page,
+    run_pages,
+    timeline_page,
+)
 from bot.web.pages.page import Page
 
 PAGES: tuple[Page, ...] = (
@@ -12,4 +19,5 @@ PAGES: tuple[Page, ...] = (
     reservation_page.PAGE,
     run_pages.ONE,
     audit_page.PAGE,
+    report_page.PAGE,
 )
