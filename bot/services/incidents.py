@@ -264,9 +264,10 @@ def _follow_up(tx: Tx, row: IncidentRow, *, was_open: bool, is_open: bool, is_ne
 
 def _record(tx: Tx, row: IncidentRow, action: str) -> None:
     tx.session.flush()
+    silent = row.kind == IncidentKind.HOST_LOST and IncidentState(row.state) is IncidentState.OPEN
     audit.record(
         tx,
-        audit.by_agent(row.host.name),
+        audit.CLOCKWORK if silent else audit.by_agent(row.host.name),
         action,
         ("incident", row.id),
         incident=row.kind,

@@ -245,8 +245,8 @@ def test_a_silent_host_is_told_of_and_nothing_is_killed(
     clock.advance(seconds=1)
     with audited(berth) as trail:
         assert fire_due(berth) == ["host_lost"]
-    event = trail.only()
-    assert (event.action, event.actor) == ("host.silent", "clockwork")
+    told = [(event.action, event.actor) for event in trail.events]
+    assert told == [("host.silent", "clockwork"), ("incident.opened", "clockwork")]
     assert states(berth, view) == ("active", "running")
     run = shown(berth, view).run
     assert run is not None
