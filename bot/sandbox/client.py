@@ -196,6 +196,11 @@ class SandboxClient:
         """Open the app's home tab."""
         return self._post("/console/home", {"user": user})
 
+    def shortcut(self, user: str, callback_id: str, channel: str = "", ts: str = "") -> Json:
+        """Run a global shortcut, or the one of a message if ``ts`` names it."""
+        body = {"user": user, "callback_id": callback_id, "channel": channel, "ts": ts}
+        return self._post("/console/shortcut", body)
+
     def options(
         self,
         user: str,

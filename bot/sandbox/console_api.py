@@ -11,6 +11,7 @@ from bot.sandbox.console_view import console_state
 from bot.sandbox.deliveries import Deliveries
 from bot.sandbox.errors import Json, SlackError
 from bot.sandbox.human import People
+from bot.sandbox.human_shortcuts import ShortcutPeople
 from bot.sandbox.human_views import ModalPeople
 from bot.sandbox.request_bodies import field, json_endpoint, section
 from bot.sandbox.state import StandInState
@@ -27,6 +28,7 @@ class ConsoleApi:
         self._deliveries = deliveries
         self._people = People(state, deliveries)
         self._modals = ModalPeople(state, deliveries)
+        self._shortcuts = ShortcutPeople(state, deliveries)
         self._streams: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -38,6 +40,7 @@ class ConsoleApi:
             "close": self._close,
             "home": self._home,
             "options": self._options,
+            "shortcut": self._shortcut,
         }
         return [
             web.get("/console/state", self._get_state),
@@ -102,6 +105,12 @@ class ConsoleApi:
 
     async def _home(self, body: Json) -> Json:
         return await self._people.open_home(field(body, "user"))
+
+    async def _shortcut(self, body: Json) -> Json:
+        channel, ts = str(body.get("channel") or ""), str(body.get("ts") or "")
+        return await self._shortcuts.run(
+            field(body, "user"), field(body, "callback_id"), channel, ts
+        )
 
     async def _options(self, body: Json) -> Json:
         if body.get("view_id"):

@@ -148,6 +148,9 @@ class People:
         if BOT_USER_ID in channel.members:
             event = payloads.message_event(channel, stored)
             self._deliveries.tell(event)
+            links = payloads.links_in(text, self._state.options.unfurl_domains)
+            if links:
+                self._deliveries.tell(payloads.link_shared(channel, stored, links))
             if f"<@{BOT_USER_ID}>" in text and not channel.is_im:
                 self._deliveries.tell({**event, "type": "app_mention"})
         return {"ok": True, "ts": stored["ts"]}

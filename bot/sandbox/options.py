@@ -55,6 +55,7 @@ class StandInOptions:
         rate_limits: whether calls over the published tiers get 429.
         echo_own_messages: whether the app's own messages come back to it as events.
         subscribed_events: event types that are delivered.
+        unfurl_domains: hosts whose links are told to the app when somebody writes them.
         commands: the slash commands that exist.
     """
 
@@ -74,7 +75,10 @@ class StandInOptions:
     redelivery_scale: float = 1.0
     rate_limits: bool = True
     echo_own_messages: bool = False
-    subscribed_events: frozenset[str] = frozenset({"message", "app_mention", "app_home_opened"})
+    subscribed_events: frozenset[str] = frozenset(
+        {"message", "app_mention", "app_home_opened", "link_shared"}
+    )
+    unfurl_domains: tuple[str, ...] = ("127.0.0.1", "localhost")
     commands: tuple[SlashCommand, ...] = DEFAULT_COMMANDS
 
     def __post_init__(self) -> None:

@@ -6,7 +6,10 @@ https://docs.slack.dev/apis/events-api
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from bot.sandbox.errors import Json
 from bot.sandbox.options import APP_ID, BOT_USER_ID, TEAM_DOMAIN, TEAM_ID
@@ -85,6 +88,28 @@ def in_view(view: Json, values: Json) -> Json:
 def with_state(view: Json, values: Json) -> Json:
     """Return the view with what its inputs hold."""
     return {**view, "state": {"values": values}}
+
+
+def links_in(text: str, domains: Collection[str]) -> list[Json]:
+    """Return the links in a text to hosts that the app has named as its own."""
+    found = (match[0] for match in re.finditer(r"https?://[^\s<>|]+", text))
+    hosts = {url: urlsplit(url).hostname or "" for url in found}
+    return [{"url": url, "domain": host} for url, host in hosts.items() if host in domains]
+
+
+def link_shared(channel: Channel, message: Json, links: list[Json]) -> Json:
+    """Return the event that tells of links (https://docs.slack.dev/reference/events/link_shared)."""
+    return {
+        "type": "link_shared",
+        "channel": channel.id,
+        "is_bot_user_member": BOT_USER_ID in channel.members,
+        "user": message["user"],
+        "message_ts": message["ts"],
+        "unfurl_id": f"{channel.id}-{message['ts']}-local",
+        "source": "conversations_history",
+        "links": links,
+        "event_ts": message["ts"],
+    }
 
 
 def event_callback(state: StandInState, event: Json) -> Json:

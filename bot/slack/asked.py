@@ -15,6 +15,7 @@ class Asked:
     """What a listener needs of a payload.
 
     ``channel_id`` is where the person is, also for a modal that carries it in its metadata;
+    ``links`` are those that somebody has written;
     ``message_ts`` the message that a click was in; ``view`` the modal or home tab it was in.
     """
 
@@ -27,6 +28,7 @@ class Asked:
     value: str = ""
     message_ts: str | None = None
     view: Payload = field(default_factory=dict)
+    links: tuple[str, ...] = ()
 
     @property
     def in_modal(self) -> bool:
@@ -80,7 +82,7 @@ def asked_by_interaction(body: Payload) -> Asked:
         response_url=body.get("response_url"),
         action_id=str(actions[0].get("action_id") or ""),
         value=_value(actions[0]),
-        message_ts=container.get("message_ts"),
+        message_ts=container.get("message_ts") or body.get("message_ts"),
         view=view,
     )
 
@@ -94,8 +96,13 @@ def _value(action: Payload) -> str:
 def asked_by_event(body: Payload) -> Asked:
     """Return what an event is about."""
     event: Payload = body.get("event") or {}
+    links = event.get("links") or ()
     return Asked(
-        user_id=str(event.get("user") or ""), view=event.get("view") or {"type": event.get("tab")}
+        user_id=str(event.get("user") or ""),
+        channel_id=event.get("channel") if links else None,
+        message_ts=event.get("message_ts"),
+        view=event.get("view") or {"type": event.get("tab")},
+        links=tuple(str(link.get("url")) for link in links),
     )
 
 

@@ -63,6 +63,9 @@ from bot.slack.inbound.confirm_request import change_request, confirm_request
 from bot.slack.inbound.decide_approval import click_approve, click_decline, submit_decline
 from bot.slack.inbound.gpu_command import COMMAND, gpu
 from bot.slack.inbound.home_opened import EVENT, home_opened
+from bot.slack.inbound.link_previews import EVENT as LINK_SHARED
+from bot.slack.inbound.link_previews import preview_links
+from bot.slack.inbound.message_shortcut import MESSAGE_SHORTCUT, open_form_for_message
 from bot.slack.inbound.open_form import SHORTCUT, open_form
 from bot.slack.inbound.plan_command import submit_plan
 from bot.slack.inbound.run_commands import click_retry
@@ -147,8 +150,8 @@ ACTIONS: Mapping[str, Work] = {
     DRAIN_ACTION: click_drain,
     UNDRAIN_ACTION: click_undrain,
 }
-SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form}
-EVENTS: Mapping[str, Work] = {EVENT: home_opened}
+SHORTCUTS: Mapping[str, Work] = {SHORTCUT: open_form, MESSAGE_SHORTCUT: open_form_for_message}
+EVENTS: Mapping[str, Work] = {EVENT: home_opened, LINK_SHARED: preview_links}
 VIEWS: Mapping[str, Submission] = {
     CALLBACK: submit_form,
     PLAN_CALLBACK: submit_plan,

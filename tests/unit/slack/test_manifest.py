@@ -21,8 +21,10 @@ SCHEMA = REPOSITORY.parent / "shared" / "schemas" / "manifest.schema.json"
 
 SCOPES = {
     "auth_test": set(),
+    "chat_getPermalink": set(),
     "chat_postEphemeral": {"chat:write"},
     "chat_postMessage": {"chat:write", "chat:write.public"},
+    "chat_unfurl": {"links:write"},
     "chat_update": {"chat:write"},
     "conversations_history": {"channels:history", "groups:history", "im:history"},
     "conversations_list": {"channels:read"},
@@ -38,6 +40,9 @@ SCOPES = {
     "views_update": set(),
 }
 """What each method of the Web API that Berth calls needs: https://docs.slack.dev/reference/methods"""
+
+EVENT_SCOPES = {"app_home_opened": set(), "link_shared": {"links:read"}}
+"""What each event needs: https://docs.slack.dev/reference/events"""
 
 CALL = re.compile(
     r"client\.((?:auth|chat|conversations|files|users|usergroups|views|reactions|pins)_\w+)"
@@ -64,6 +69,7 @@ def test_the_scopes_are_exactly_those_of_the_methods_called() -> None:
     methods = called_methods()
     assert methods <= set(SCOPES), "say in SCOPES what a new method needs"
     needed = set().union(*(SCOPES[method] for method in methods)) | {"commands"}
+    needed = needed.union(*(EVENT_SCOPES[event] for event in registered.EVENTS))
     assert set(manifest()["oauth_config"]["scopes"]["bot"]) == needed
 
 
