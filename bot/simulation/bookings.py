@@ -133,11 +133,11 @@ class Book:
         self._give(booking, now // self.slot_min)
         for gpu in booking.gpus:
             self.by_gpu[gpu.gpu_id].remove(booking)
-        if not booking.begun and booking.start_min != booking.booked[0]:
+        if not booking.begun:
             self._leave_to_the_late(booking)
 
     def _leave_to_the_late(self, booking: Booking) -> None:
-        """Give the slot that an overrun shared with a booking to that run alone."""
+        """Leave the first slot of a booking to who was still on its GPUs in it."""
         slot = booking.slots[0]
         for gpu in booking.gpus:
             bit = {gpu.host_id: 1 << gpu.index}

@@ -16,7 +16,9 @@ def as_table(scenario: Scenario, outcomes: Sequence[Outcome]) -> Table:
     """Return the outcomes side by side, one column for each way of sharing."""
     days = scenario.period_min / DAY_MIN
     title = f"{scenario.gpu_count:,} GPUs, {days:g} days, {len(scenario.jobs):,} jobs"
-    table = Table("", *(one.sharing.replace(" + ", "\n+ ") for one in outcomes), title=title)
+    table = Table(
+        "", *(one.sharing.replace(" ", "\n").replace("+\n", "+ ") for one in outcomes), title=title
+    )
     for column in table.columns[1:]:
         column.justify = "right"
     rows = [_row(one) for one in outcomes]

@@ -73,7 +73,15 @@ def _plan_part(
     freest = wanted[np.argsort(-np.bitwise_count(free[wanted]).astype(np.int16), kind="stable")]
     hosts = [int(host) for host in freest[:HOSTS_LOOKED_AT]]
     window = book.window(*span)
-    here = [gpu for host in hosts for gpu in book.site.hosts[host]]
+    # Somebody leaves these within the slot in which the P0 begins: a slot has one owner's bits.
+    leaving = {
+        gpu.gpu_id
+        for host in hosts
+        for gpu in book.site.hosts[host]
+        for one in book.by_gpu[gpu.gpu_id]
+        if slots[0] * book.slot_min < one.end_min <= span[0]
+    }
+    here = [gpu for host in hosts for gpu in book.site.hosts[host] if gpu.gpu_id not in leaving]
     bookings = {
         one.number: one
         for gpu in here

@@ -32,7 +32,7 @@ def by_gpu(outcome: Outcome) -> dict[int, list[Claim]]:
 
 
 @pytest.mark.parametrize("sharing", Sharing)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("load", [0.6, 1.3])
 def test_every_gpu_hour_is_used_lost_or_idle_and_no_two_claims_overlap(
     sharing: Sharing, seed: int, load: float
@@ -48,6 +48,19 @@ def test_every_gpu_hour_is_used_lost_or_idle_and_no_two_claims_overlap(
         for one, following in pairwise(claims):
             assert one.end_min <= following.start_min
     assert len(by_gpu(outcome)) <= scenario.gpu_count
+
+
+@pytest.mark.parametrize("sizes", [(8,) * 5, (4, 8, 2, 8, 16), (1,) * 12])
+@pytest.mark.parametrize("seed", [8, 11])
+def test_no_two_claims_overlap_where_much_is_taken_back(seed: int, sizes: tuple[int, ...]) -> None:
+    """P0 within the grace periods of others, victims that go over, hosts of all sizes."""
+    demand = Demand(load=1.4, priorities=(0.3, 0.2, 0.5), median_h=6.0)
+    scenario = Scenario(sizes, 14 * DAY_MIN, demand.generate(sum(sizes), 14, seed))
+    outcome = simulate(scenario, Sharing.WITH_BOTH, keep_claims=True)
+    assert outcome.counts["reservations taken back"] > 10
+    for claims in by_gpu(outcome).values():
+        for one, following in pairwise(claims):
+            assert one.end_min <= following.start_min
 
 
 @pytest.mark.parametrize("sharing", Sharing)
