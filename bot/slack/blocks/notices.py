@@ -30,8 +30,8 @@ from bot.domain.notices import (
 )
 from bot.domain.outage_notices import OUTAGE_NOTICES
 from bot.domain.overrun_notices import OVERRUN_NOTICES
-from bot.domain.run_notices import (
 from bot.domain.preemption_notices import PREEMPTION_NOTICES
+from bot.domain.run_notices import (
     ContinuationDropped,
     ContinuationPlanned,
     HandoverWaits,
@@ -56,9 +56,9 @@ from bot.slack.blocks.incident_words import incident_message
 from bot.slack.blocks.mine import reserve_button
 from bot.slack.blocks.outage_words import outage_message
 from bot.slack.blocks.overrun_words import overrun_message
+from bot.slack.blocks.preemption import preemption_message
 from bot.slack.blocks.reservation_card import CANCEL_ACTION
 from bot.slack.blocks.run_words import cause_words, end_words, log_tail_blocks, metrics_words
-from bot.slack.blocks.preemption import preemption_message
 from bot.slack.blocks.series import occurrence_missed
 from bot.slack.blocks.text import (
     Block,
@@ -220,7 +220,7 @@ _WRITERS: Mapping[type[Notice], Callable[[Any], Card]] = {
     **dict.fromkeys(FORECAST_NOTICES, forecast_message),
     **dict.fromkeys(OUTAGE_NOTICES, outage_message),
     **dict.fromkeys(OVERRUN_NOTICES, overrun_message),
+    **dict.fromkeys(PREEMPTION_NOTICES, preemption_message),
     **dict.fromkeys(USAGE_NOTICES, usage_message),
 }
 """The words for each kind of notice."""
-    **dict.fromkeys(PREEMPTION_NOTICES, preemption_message),
