@@ -94,6 +94,7 @@ def move_elsewhere(tx: Tx, row: ReservationRow, cause: Cause) -> bool:
     _put_onto(tx, row, found)
     row.version += 1
     tx.session.flush()
+    due.arm_serve_waiting(tx)  # what it leaves may be free before, after or beside the outage
     outbox.show(tx, row)
     notice = MovedToOtherGpus(
         row.id,

@@ -90,6 +90,8 @@ def go_on(tx: Tx, row: ReservationRow) -> bool:
     # Those who are next make room first: the database refuses two claims for even a moment.
     for other in in_the_way:
         _let_wait(tx, overrun, row, other, until)
+    if in_the_way:
+        due.arm_serve_waiting(tx)  # their other GPUs are free for a while
     old = row.ends_at
     windows.place(tx, row, TimeWindow(row.starts_at, until))
     outbox.show(tx, row)
