@@ -56,6 +56,7 @@ SUB_COMMANDS: Mapping[str, str] = {
     "web": "web",
     "audit": "audit",
     "report": "report",
+    "calendar": "calendar",
     "queue": "queue",
     "maintenance": "maintenance",
     "drain": "drain",

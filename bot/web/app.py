@@ -19,6 +19,8 @@ from bot.web.agent_api import agent_router
 from bot.web.metrics import MeasuredRequests, PrometheusMeasurements, metrics_router
 from bot.web.api.refusals import SentenceOf
 from bot.web.api.routes import PREFIX, api_app
+from bot.web.feed_routes import feed_router
+from bot.web.metrics import MeasuredRequests, PrometheusMeasurements, metrics_router
 from bot.web.pages.application import PagesOptions
 from bot.web.pages.site import add_site
 from bot.web.revision_watch import RevisionWatch
@@ -56,6 +58,7 @@ def build_web_app(
     pages = pages or PagesOptions(sentence_of=sentence_of)
     app.mount(PREFIX, api_app(run, sentence_of, pages.standing_of, store, pages.sentence_in))
     add_site(app, run, pages)
+    app.include_router(feed_router(run, pages.public_url))
     app.add_exception_handler(BerthError, _answer_anticipated)
     app.add_exception_handler(Exception, _answer_unexpected)
     if slack_endpoint is not None:

@@ -11,6 +11,7 @@ from bot.slack.inbound.admin_hosts import show_hosts
 from bot.slack.inbound.admin_people import move_member, role
 from bot.slack.inbound.admin_teams import show_teams, team
 from bot.slack.inbound.audit_command import show_audit
+from bot.slack.inbound.calendar_command import calendar
 from bot.slack.inbound.cancel_command import cancel
 from bot.slack.inbound.change_commands import extend, move, shorten
 from bot.slack.inbound.click_process import show_processes
@@ -55,6 +56,7 @@ SUB_COMMANDS: Mapping[str, SubCommand] = {
     "web": show_web,
     "audit": show_audit,
     "report": show_report,
+    "calendar": calendar,
     "cancel": cancel,
     "series": show_series,
     "plan": plan,
