@@ -30,6 +30,8 @@ def final_state(attempt: AttemptRow, cause: EndCause) -> RunState:
     """
     if cause in (EndCause.STOPPED, EndCause.KILLED) and attempt.stop_reason is not None:
         return _OF_STOP[StopReason(attempt.stop_reason)]
+    if cause is EndCause.EXPIRED and attempt.stop_reason == StopReason.PREEMPTED:
+        return RunState.PREEMPTED  # its host saw the end of its time before it saw why
     return _OF_CAUSE.get(cause, RunState.FAILED)
 
 
