@@ -55,8 +55,8 @@ from bot.domain.states import ReservationState, RunState
 from bot.domain.time_window import TimeWindow
 from bot.domain.usage_notices import UsageAsked, UsageReleased, UsageSeen
 from bot.domain.views import ReservationView, RunView
-from tests.fakes.sample_run_notices import sample_run_notices
 from tests.fakes.sample_preemption_notices import sample_preemption_notices
+from tests.fakes.sample_run_notices import sample_run_notices
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 WINDOW = TimeWindow(START, START + timedelta(hours=8))
@@ -129,10 +129,10 @@ def sample_notices() -> tuple[Notice, ...]:
         ),
         RunEnded(12, 7, "host_lost", "host_lost"),
         *sample_run_notices(),
+        *sample_preemption_notices(),
         ReservationReleased(12, "U0ALICE", "done early", was_running=True),
         ReservationReleased(12, "U0BOB", "", was_running=False),
         *(
-        *sample_preemption_notices(),
             ReservationChanged(12, "U0ALICE", change, START, ends_at, START, ends_at)
             for change in ("extended", "shortened", "moved")
         ),
