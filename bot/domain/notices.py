@@ -13,8 +13,8 @@ from bot.domain.incident_notices import INCIDENT_NOTICES
 from bot.domain.notice_base import Notice
 from bot.domain.outage_notices import OUTAGE_NOTICES
 from bot.domain.overrun_notices import OVERRUN_NOTICES
-from bot.domain.run_notices import RUN_NOTICES
 from bot.domain.preemption_notices import PREEMPTION_NOTICES
+from bot.domain.run_notices import RUN_NOTICES
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.usage_notices import USAGE_NOTICES
 
@@ -26,6 +26,7 @@ class RunStarted(Notice):
     """The trainer is running on its GPUs."""
 
     kind: ClassVar[str] = "run_started"
+    broadcast: ClassVar[bool] = True
     run_id: int
     host_name: str
     gpu_names: tuple[str, ...]
@@ -278,9 +279,9 @@ ALL_NOTICES: tuple[type[Notice], ...] = (
     *INCIDENT_NOTICES,
     *OUTAGE_NOTICES,
     *OVERRUN_NOTICES,
+    *PREEMPTION_NOTICES,
     *RUN_NOTICES,
     *USAGE_NOTICES,
-    *PREEMPTION_NOTICES,
 )
 _KINDS: Mapping[str, type[Notice]] = {kind.kind: kind for kind in ALL_NOTICES}
 

@@ -12,6 +12,7 @@ from bot.domain.notices import (
     EndsSoon,
     Notice,
     RunEnded,
+    RunStarted,
     notice_from_json,
     notice_to_json,
 )
@@ -71,9 +72,9 @@ def test_an_unknown_kind_is_refused(payload: dict[str, object]) -> None:
         notice_from_json(payload)
 
 
-def test_kinds_are_unique_and_the_channel_hears_only_of_ends() -> None:
+def test_kinds_are_unique_and_the_channel_hears_only_of_starts_and_ends() -> None:
     assert len({kind.kind for kind in ALL_NOTICES}) == len(ALL_NOTICES)
-    assert [kind for kind in ALL_NOTICES if kind.broadcast] == [RunEnded]
+    assert [kind for kind in ALL_NOTICES if kind.broadcast] == [RunStarted, RunEnded]
     assert all(kind.kind != "notice" for kind in ALL_NOTICES)
 
 
