@@ -53,10 +53,16 @@ PERMANENT_CODES = frozenset(
         # https://docs.slack.dev/reference/methods/auth.test#errors and the errors common to all
         "access_denied",
         "account_inactive",
-        "invalid_auth",
         "missing_scope",
         "no_permission",
         "not_allowed_token_type",
+    }
+)
+"""Codes with which the same call cannot succeed until a person changes something."""
+
+APP_CODES = frozenset(
+    {
+        "invalid_auth",
         "not_authed",
         "org_login_required",
         "team_access_not_granted",
@@ -64,11 +70,15 @@ PERMANENT_CODES = frozenset(
         "token_revoked",
     }
 )
-"""Codes with which the same call cannot succeed until a person changes something."""
+"""Codes with which no call succeeds until the app is installed again.
+
+Nothing can be said to anybody meanwhile, and nobody is at fault who was to be told: it all waits.
+"""
 
 BLOCK_CODES = frozenset({"invalid_blocks", "invalid_blocks_format"})
 
 _DEFAULT_PAUSE = timedelta(seconds=30)
+_REINSTALL_PAUSE = timedelta(minutes=1)
 
 
 CALL_ERRORS = (SlackClientError, aiohttp.ClientError, OSError)
@@ -79,8 +89,8 @@ def delivery_failure(error: SlackClientError | aiohttp.ClientError | OSError) ->
     """Return the failure that an exception of the Slack client stands for.
 
     A rate limit asks for a pause (https://docs.slack.dev/apis/web-api/rate-limits); the codes of
-    `PERMANENT_CODES` end the delivery; everything else, such as 5xx, ``internal_error``, a reset
-    connection or a time-out, may go better next time.
+    `PERMANENT_CODES` end the delivery, those of `APP_CODES` put it off; everything else, such as
+    5xx, ``internal_error``, a reset connection or a time-out, may go better next time.
     """
     if isinstance(error, SlackApiError):
         return _of_answer(error)
@@ -102,6 +112,8 @@ def _of_answer(error: SlackApiError) -> DeliveryFailed:
     code = error_code(error)
     if _status(error.response) == 429 or code in ("ratelimited", "rate_limited"):
         return DeliveryFailed("ratelimited", retry_after=_pause(error.response))
+    if code in APP_CODES:
+        return DeliveryFailed(code, retry_after=_REINSTALL_PAUSE)
     return DeliveryFailed(code, permanent=code in PERMANENT_CODES)
 
 

@@ -39,8 +39,6 @@ def api_error(answer: Answer) -> SlackApiError:
         "is_archived",
         "message_not_found",
         "account_inactive",
-        "invalid_auth",
-        "token_revoked",
         "user_disabled",
         "invalid_blocks",
         "missing_scope",
@@ -51,6 +49,13 @@ def test_what_a_person_must_mend_is_permanent(code: str) -> None:
     assert failure.permanent
     assert failure.reason == code
     assert failure.retry_after is None
+
+
+@pytest.mark.parametrize("code", ["invalid_auth", "token_revoked"])
+def test_what_is_to_be_said_waits_for_the_app_to_be_installed_again(code: str) -> None:
+    failure = delivery_failure(refusal(code))
+    assert not failure.permanent
+    assert failure.retry_after == timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("code", ["internal_error", "fatal_error", "unknown_new_one"])

@@ -278,13 +278,13 @@ async def test_a_new_card_whose_image_is_not_ready_goes_out_without_it(
     assert [block["type"] for block in card["blocks"]] == ["section", "actions"]
 
 
-async def test_a_revoked_token_is_not_worth_another_try(
+async def test_with_a_revoked_token_all_waits_for_a_new_one(
     slack: SlackStandIn, clock: SetClock
 ) -> None:
     client = outbound_client("xoxb-revoked", base_url=slack.api_url)
     with pytest.raises(DeliveryFailed) as failure:
         await post(SlackMessenger(client, clock, SendBudget()))
-    assert failure.value.permanent
+    assert not failure.value.permanent, "it waits for the app to be installed again"
     assert failure.value.reason == "invalid_auth"
 
 
