@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from bot.domain.use_report import UseReport
 from bot.services.report_csv import WEEKDAYS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, PAPER, FAINT = "#1d1c1d", "#ffffff", "#b8b8b8"
 HELD, USED, EXPECTED = "#0072b2", "#e69f00", "#56b4e9"
@@ -19,12 +20,25 @@ NAME_CHARS = 24
 
 def report_picture(report: UseReport) -> bytes:
     """Return a PNG on a background of its own, so that it reads in light and in dark."""
-    figure = Figure(figsize=(10, 9), dpi=110, facecolor=PAPER, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(10, 9)
     by_team, heat, ahead = figure.subplots(3, 1, height_ratios=[3, 3, 2.4])
     _by_team(by_team, report)
     _heat(figure, heat, report)
     _ahead(ahead, report)
+    return png_of(figure)
+
+
+def blank(width_inches: float, height_inches: float) -> Figure:
+    """Return an empty picture."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - importing it makes folders in the home
+
+    return Figure(
+        figsize=(width_inches, height_inches), dpi=110, facecolor=PAPER, layout="constrained"
+    )
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a picture as PNG."""
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": "Berth"})
     return png.getvalue()

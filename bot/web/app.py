@@ -16,7 +16,6 @@ from bot.ports.artifact_store import ArtifactStore
 from bot.ports.use_cases import UseCaseRunner
 from bot.services import queries
 from bot.web.agent_api import agent_router
-from bot.web.metrics import MeasuredRequests, PrometheusMeasurements, metrics_router
 from bot.web.api.refusals import SentenceOf
 from bot.web.api.routes import PREFIX, api_app
 from bot.web.feed_routes import feed_router

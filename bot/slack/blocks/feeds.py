@@ -50,6 +50,13 @@ def feed_revoked_card(link_id: int) -> Card:
     return Card(text, (section(text),))
 
 
+def picture_comes_card(web_url: str) -> Card:
+    """Return that the calendar comes as a picture, and where all of it is."""
+    where = f"All of it: {web_url}/timeline"
+    text = f":frame_with_picture: The calendar comes by direct message. {where}"
+    return Card(text, (section(text),))
+
+
 def _name(kind: FeedKind, name: str) -> str:
     return _WHOSE[kind] if kind is FeedKind.MEMBER else f"{_WHOSE[kind]} {safe(name, 60)}"
 

@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "member": "admins and leads: `/gpu member @bob vision` brings Bob into a team",
     "hosts": "every host: whether it answers, its GPUs, its agent",
     "processes": "what runs on GPUs without a booking: adopt it, say it is not yours, stop it",
-    "calendar": "`/gpu calendar link` feeds your calendar program; `link team`, `links`, `revoke 3`",
+    "calendar": "a picture of today, `week` of a week; `/gpu calendar link` feeds your calendar",
     "report": "who had what: `/gpu report week`, `month` or `since monday`; with picture and CSV",
     "audit": "who did what: `/gpu audit R12`, `@bob`, `since monday`, `reservation.cancelled`",
     "help": "this text",
