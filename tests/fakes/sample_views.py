@@ -46,6 +46,7 @@ from bot.domain.outage_notices import (
     NeedsNewWindow,
     OutageOver,
 )
+from bot.domain.overrun_notices import RunGoesOver, StartWaits, StartWaitsNoMore
 from bot.domain.priority import Priority
 from bot.domain.progress import Progress
 from bot.domain.requests import ReserveRequest, request_to_json
@@ -130,6 +131,9 @@ def sample_notices() -> tuple[Notice, ...]:
         RunEnded(12, 7, "host_lost", "host_lost"),
         *sample_run_notices(),
         *sample_preemption_notices(),
+        RunGoesOver(12, "U0ALICE", START, ends_at, ends_at, ("U0BOB",)),
+        StartWaits(13, "U0BOB", 12, "U0ALICE", START, ends_at, START, ends_at),
+        StartWaitsNoMore(13, "U0BOB", 12, START, ends_at),
         ReservationReleased(12, "U0ALICE", "done early", was_running=True),
         ReservationReleased(12, "U0BOB", "", was_running=False),
         *(
