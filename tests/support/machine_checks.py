@@ -36,6 +36,7 @@ SUBJECTS: Mapping[str, str | None] = {
     TimerKind.WAIT_EXPIRES: "waits",
     TimerKind.MINUTES_EXPIRE: "minutes_asks",
     TimerKind.OVERRUN_OVER: "reservations",
+    TimerKind.AUDIT_SEALS: None,
     TimerKind.FILES_EXPIRE: None,
     TimerKind.SERVE_WAITING: None,
 }

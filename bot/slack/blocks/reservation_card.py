@@ -177,11 +177,7 @@ def _run_lines(view: ReservationView, run: RunView, now: datetime) -> list[str]:
     if run.state.is_over:
         return _end_lines(run)
     if not _has_begun(run):
-        if not view.state.is_ahead:
-            return []
-        done = run.progress.epoch
-        begins = f"goes on after epoch {done}/{run.progress.epochs}" if done else "starts"
-        return [f"The training {begins} by itself at the start of the window."]
+        return _unbegun_lines(view, run)
     if run.state is RunState.RETRYING:
         why = cause_words(run.end_cause).capitalize()
         at = f" {slack_time(run.retries_at)}" if run.retries_at else ""
@@ -197,6 +193,14 @@ def _run_lines(view: ReservationView, run: RunView, now: datetime) -> list[str]:
     elif run.state is RunState.RUNNING and view.state is ReservationState.ACTIVE:
         lines.append(_time_left(view, run, now))
     return [line for line in lines if line]
+
+
+def _unbegun_lines(view: ReservationView, run: RunView) -> list[str]:
+    if not view.state.is_ahead:
+        return []
+    done = run.progress.epoch
+    begins = f"goes on after epoch {done}/{run.progress.epochs}" if done else "starts"
+    return [f"The training {begins} by itself at the start of the window."]
 
 
 def _silent_words(run: RunView) -> str:
