@@ -51,7 +51,7 @@ class PlanRequest:
     gpu_type: str | None = None
     deadline: datetime | None = None
     not_before: datetime | None = None
-    priority: Priority = Priority.P2
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class PlannedWindow:
         """GPU time that is booked and likely not needed."""
         return max(timedelta(), self.window.end - self.likely_at) * self.gpu_count
 
-    def request(self, priority: Priority = Priority.P2) -> ReserveRequest:
+    def request(self, priority: Priority | None = None) -> ReserveRequest:
         """Return the booking of it, with its run."""
         return ReserveRequest(
             self.window.length if self.at_once is None else self.at_once,

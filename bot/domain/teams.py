@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.people import Role
+from bot.domain.priority import Priority
 
 PALETTE: Mapping[str, str] = {
     "blue": "#0072b2",
@@ -24,6 +25,10 @@ PALETTE: Mapping[str, str] = {
 
 https://jfly.uni-koeln.de/color/
 """
+
+
+USUAL_PRIORITIES = (Priority.P1, Priority.P2)
+"""What a team may make its usual priority; what takes GPUs from others is asked for by name."""
 
 
 def colour_of(text: str) -> str | None:
@@ -53,6 +58,22 @@ class TeamMember:
 
 
 @dataclass(frozen=True, slots=True)
+class TeamDefaults:
+    """What bookings of a team get that name no priority: research, unless the team says more."""
+
+    priority: Priority = Priority.P2
+    preemptible: bool = True
+
+    def changed(self, priority: Priority | None, preemptible: bool | None) -> TeamDefaults:
+        """Return them with what is given; a new priority alone brings its own mark."""
+        if preemptible is None:
+            preemptible = self.preemptible
+            if priority is not None and priority is not self.priority:
+                preemptible = priority.preemptible_by_default
+        return TeamDefaults(priority or self.priority, preemptible)
+
+
+@dataclass(frozen=True, slots=True)
 class TeamView:
     """A team as lists show it. Empty ids and None mean that there is none."""
 
@@ -64,6 +85,7 @@ class TeamView:
     gpus_at_once: int | None
     gpu_hours_per_week: float | None
     members: tuple[TeamMember, ...]
+    defaults: TeamDefaults = TeamDefaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,8 @@ class TeamChange:
     usergroup_id: str | None = None
     gpus_at_once: int | None = None
     gpu_hours_per_week: float | None = None
+    priority: Priority | None = None
+    preemptible: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def reserve(tx: Tx, member: Member, request: ReserveRequest) -> ReservationView:
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         gpus=[gpu.name for gpu in gpus],
-        priority=request.priority.value,
+        priority=row.priority,
         run=row.run.spec if row.run else None,
     )
     if request.second is not None and row.run is not None:

@@ -14,7 +14,15 @@ from bot.domain.states import (
     move_reservation,
 )
 from bot.domain.time_window import TimeWindow
-from bot.services import audit, due, open_offers, preemption_restoring, run_ends, run_links
+from bot.services import (
+    audit,
+    due,
+    open_offers,
+    preemption_restoring,
+    run_ends,
+    run_links,
+    team_defaults,
+)
 from bot.services.transaction import Tx
 from bot.services.views import spec_to_json
 from bot.store import approvals, series
@@ -37,12 +45,13 @@ def hold(
     Without ``live`` it only names GPUs that others still hold, until they are taken back.
     The caller arms its timers and tells of it.
     """
+    request = team_defaults.settle(tx, member, request)
     preemptible = request.preemptible
     row = ReservationRow(
         team_id=member.team_id,
         member_id=member.member_id,
-        priority=request.priority,
-        preemptible=request.priority.preemptible_by_default if preemptible is None else preemptible,
+        priority=request.rank,
+        preemptible=request.rank.preemptible_by_default if preemptible is None else preemptible,
         state=state,
         kind=kind,
         starts_at=window.start,

@@ -27,7 +27,7 @@ from bot.domain.priority import Priority
 from bot.domain.requests import ReserveRequest, request_to_json
 from bot.domain.states import ReservationKind, ReservationState, RunState
 from bot.domain.time_window import TimeWindow
-from bot.services import holding, placing, plans, roles, run_links, stopping
+from bot.services import holding, placing, plans, roles, run_links, stopping, team_defaults
 from bot.services.continuation_windows import STARTUP_ALLOWANCE
 from bot.services.preemption_moves import NoPlaceForVictim, carry_out
 from bot.services.transaction import Tx, reads_only
@@ -69,6 +69,7 @@ def preview(tx: Tx, member: Member, request: ReserveRequest) -> PlanView:
         ClaimOverlap: somebody else won the race every time.
     """
     take_turns(tx.session)
+    request = team_defaults.settle(tx, member, request)
     require_may_preempt(tx, member, request)
     excluded: set[int] = set()
     while True:
@@ -77,7 +78,7 @@ def preview(tx: Tx, member: Member, request: ReserveRequest) -> PlanView:
             with _taken_back(tx):
                 preemption = record(tx, member, hold_for(tx, member, request, found), request)
                 victims = carry_out(tx, preemption, found.plan, found.window)
-                return view_of(tx, found, request.priority, victims)
+                return view_of(tx, found, request.rank, victims)
         except NoPlaceForVictim as nowhere:
             _leave_out(tx, request, excluded, nowhere.reservation_id)
 
@@ -85,7 +86,8 @@ def preview(tx: Tx, member: Member, request: ReserveRequest) -> PlanView:
 @reads_only
 def may_preempt(tx: Tx, member: Member, request: ReserveRequest) -> bool:
     """Tell whether a member may ask for others' GPUs at the priority of a request."""
-    return member.role is not Role.VIEWER and request.priority in tx.policy.preempting_priorities
+    wanted = team_defaults.settle(tx, member, request).priority
+    return member.role is not Role.VIEWER and wanted in tx.policy.preempting_priorities
 
 
 def require_may_preempt(tx: Tx, member: Member, request: ReserveRequest) -> None:
@@ -97,8 +99,8 @@ def require_may_preempt(tx: Tx, member: Member, request: ReserveRequest) -> None
     """
     roles.require_may_book(member)
     allowed = tx.policy.preempting_priorities
-    if request.priority not in allowed:
-        raise MayNotPreempt(request.priority.value, tuple(each.value for each in allowed))
+    if request.rank not in allowed:
+        raise MayNotPreempt(request.rank.value, tuple(each.value for each in allowed))
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def nobody(tx: Tx, request: ReserveRequest) -> NobodyToPreempt:
     """Return the refusal of a wish for which not enough can be taken back."""
     minutes = round(tx.policy.preemption_protected.total_seconds() / 60)
     wanted = len(request.gpu_names) or request.gpu_count
-    return NobodyToPreempt(wanted, request.priority.value, minutes)
+    return NobodyToPreempt(wanted, request.rank.value, minutes)
 
 
 def try_again(tx: Tx, preemption: PreemptionRow, request: ReserveRequest) -> Found:
@@ -197,7 +199,7 @@ def find(
         for each in holders
     ]
     plan = plan_preemption(
-        PreemptionWish(wish.count, window, request.priority, wish.one_host, gpu_ids),
+        PreemptionWish(wish.count, window, request.rank, wish.one_host, gpu_ids),
         usable.free(window),
         occupants,
         now=tx.now,

@@ -41,6 +41,7 @@ from bot.services import (
     preemption_plans,
     preemption_restoring,
     preemption_telling,
+    team_defaults,
 )
 from bot.services.due import TimerKind
 from bot.services.preemption_moves import carry_out
@@ -71,6 +72,7 @@ def ask(tx: Tx, member: Member, request: ReserveRequest) -> PreemptionView:
     earlier = _asked_before(tx, member, request.request_key)
     if earlier is not None:
         return _view(tx, earlier)
+    request = team_defaults.settle(tx, member, request)
     plan = _without_ids(preemption_plans.preview(tx, member, request))
     found = preemption_plans.find(tx, request)
     row = preemption_plans.hold_for(tx, member, request, found)
@@ -145,7 +147,7 @@ def approve(tx: Tx, member: Member, preemption_id: int, digest: str) -> Preempti
     found = preemption_plans.try_again(tx, preemption, request)
     savepoint = tx.session.begin_nested()
     victims = carry_out(tx, preemption, found.plan, found.window)
-    plan = preemption_plans.view_of(tx, found, request.priority, victims)
+    plan = preemption_plans.view_of(tx, found, request.rank, victims)
     if plan.digest != digest:
         savepoint.rollback()
         tx.session.expire_all()

@@ -34,7 +34,7 @@ from bot.domain.requests import ReserveRequest, request_to_json
 from bot.domain.series_notices import OccurrenceMissed
 from bot.domain.series_views import SeriesView
 from bot.domain.states import ReservationState
-from bot.services import audit, booking, outbox, series_approvals
+from bot.services import audit, booking, outbox, series_approvals, team_defaults
 from bot.services.due import TimerKind
 from bot.services.people import member_of
 from bot.services.series_rows import new_row, request_of, rule_of, zone_of
@@ -79,7 +79,7 @@ def create(tx: Tx, member: Member, rule: Recurrence, request: ReserveRequest) ->
         raise NoOccurrenceAhead(
             tx.now + tx.policy.horizon, next_start(rule, zone_of(rule), after=tx.now)
         )
-    row = new_row(tx, member, rule, request)
+    row = new_row(tx, member, rule, team_defaults.settle(tx, member, request))
     booked, missed = _book_each(tx, member, row, wanted, tolerated=(WindowTaken, OverQuota))
     if not booked:
         raise NoOccurrenceFits(missed)

@@ -17,7 +17,7 @@ from bot.domain.teams import (
     TeamView,
     next_colour,
 )
-from bot.services import audit, people
+from bot.services import audit, people, team_defaults
 from bot.services.transaction import Tx, reads_only
 from bot.store.tables import AuditEventRow, MemberRow, TeamRow
 
@@ -55,6 +55,7 @@ def create(tx: Tx, member: Member, name: str, change: TeamChange) -> TeamView:
     _apply(row, change)
     tx.session.add(row)
     tx.session.flush()
+    team_defaults.change(tx, row.id, change)
     _record(tx, member, row, "team.created", change)
     return view_of(tx, row)
 
@@ -69,7 +70,8 @@ def change(tx: Tx, member: Member, name: str, wanted: TeamChange) -> TeamView:
     require_admin(member, "teams")
     row = locked(tx, name)
     _apply(row, wanted)
-    if tx.session.is_modified(row):
+    has_new_defaults = team_defaults.change(tx, row.id, wanted)
+    if has_new_defaults or tx.session.is_modified(row):
         _record(tx, member, row, "team.changed", wanted)
     tx.session.flush()
     return view_of(tx, row)
@@ -212,6 +214,7 @@ def view_of(tx: Tx, row: TeamRow) -> TeamView:
         row.quota_gpus_at_once,
         row.quota_gpu_hours_per_week,
         tuple(TeamMember(one.slack_user_id, one.name, Role(one.role)) for one in members),
+        team_defaults.of_team(tx, row.id),
     )
 
 

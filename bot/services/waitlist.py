@@ -21,7 +21,7 @@ from bot.domain.states import ReservationState, move_reservation
 from bot.domain.time_window import TimeWindow
 from bot.domain.views import ReservationView
 from bot.domain.waiting import WaitKind, WaitView
-from bot.services import audit, due, holding, limits, outbox, placing, waits
+from bot.services import audit, due, holding, limits, outbox, placing, team_defaults, waits
 from bot.services.due import TimerKind
 from bot.services.people import member_of
 from bot.services.transaction import Tx, reads_only
@@ -52,7 +52,7 @@ def join(tx: Tx, member: Member, request: ReserveRequest) -> WaitView:
     window = placing.window_of(tx, request)
     if request.start is not None and window.start <= tx.now:
         request = replace(request, start=None)
-    request = replace(request, request_key=None)
+    request = replace(team_defaults.settle(tx, member, request), request_key=None)
     placing.Wish.of(request, load_calendar(tx.session, window.start, window.end))
     _require_no_approval(tx, member, request, window)
     dated = window if request.start is not None else None
@@ -67,7 +67,7 @@ def _require_no_approval(
 ) -> None:
     if may_approve(member, member.team_id):
         return
-    wish = Wish(window, request.gpu_count, request.priority)
+    wish = Wish(window, request.gpu_count, request.rank)
     rules = judge_wish(wish, tx.policy.long_reservation)
     if rules:
         raise OverQuota(member.team_name, rules)
@@ -188,7 +188,7 @@ def _offer_if_free(tx: Tx, row: WaitRow) -> None:
     calendar = load_calendar(tx.session, window.start, window.end)
     try:
         wish = placing.Wish.of(request, calendar)
-        is_too_much = limits.judge(tx, member, window, wish.count, request.priority)
+        is_too_much = limits.judge(tx, member, window, wish.count, request.rank)
     except BerthError:
         return  # its GPUs are gone for now; they may come back
     gpus = placing.find(tx, member, wish, window, calendar)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain.errors import UnknownPerson, UnreadableRequest
 from bot.domain.people import Role
-from bot.domain.teams import PALETTE, TeamChange, colour_of
+from bot.domain.priority import Priority
+from bot.domain.teams import PALETTE, USUAL_PRIORITIES, TeamChange, colour_of
 from bot.slack.tokens import clip_word, tokens_of
 
 _PERSON = re.compile(r"<@([UW][A-Z0-9]{1,30})(?:\|[^>]*)?>\Z|([UW][A-Z0-9]{2,30})\Z")
@@ -20,9 +21,11 @@ _CHANNEL = re.compile(r"<#([CG][A-Z0-9]{1,30})(?:\|[^>]*)?>\Z|([CG][A-Z0-9]{2,30
 _GROUP = re.compile(r"<!subteam\^(S[A-Z0-9]{1,30})(?:\|[^>]*)?>\Z|(S[A-Z0-9]{2,30})\Z")
 _TEAM_NAME = re.compile(r"[^\W_][\w .+-]{0,39}\Z")
 _MOST_GPUS, _MOST_HOURS = 100_000, 10_000_000.0
+_YES_OR_NO = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
 _VERBS = ("create", "set", "sync")
 _SETTINGS = (
-    "`gpus=8`, `hours=400`, `channel=#vision`, `approvals=#leads`, `colour=blue`, `group=@x`"
+    "`gpus=8`, `hours=400`, `channel=#vision`, `approvals=#leads`, `colour=blue`, `group=@x`,"
+    " `priority=p1`, `preemptible=no`"
 )
 
 
@@ -98,6 +101,8 @@ def _with_setting(wish: TeamWish, word: str) -> TeamWish:
         change = replace(change, gpus_at_once=int(_number(word, value, _MOST_GPUS)))
     elif key == "hours":
         change = replace(change, gpu_hours_per_week=_number(word, value, _MOST_HOURS))
+    elif key in ("priority", "preemptible"):
+        change = _with_default(change, word, key, value.lower())
     elif key == "colour":
         colour = colour_of(value)
         if colour is None:
@@ -106,6 +111,17 @@ def _with_setting(wish: TeamWish, word: str) -> TeamWish:
     else:
         raise UnreadableRequest(clip_word(word), f"settings such as {_SETTINGS}")
     return replace(wish, change=change)
+
+
+def _with_default(change: TeamChange, word: str, key: str, value: str) -> TeamChange:
+    """Read what bookings of the team get that name no priority."""
+    if key == "preemptible":
+        if value not in _YES_OR_NO:
+            raise UnreadableRequest(clip_word(word), "`preemptible=yes` or `preemptible=no`")
+        return replace(change, preemptible=_YES_OR_NO[value])
+    if value not in USUAL_PRIORITIES:
+        raise UnreadableRequest(clip_word(word), "`p1` or `p2`: P0 is asked for by name")
+    return replace(change, priority=Priority(value))
 
 
 def _number(word: str, value: str, most: float) -> float:

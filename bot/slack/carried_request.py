@@ -75,7 +75,7 @@ def _dump(request: ReserveRequest, *, note: str | None = None) -> str:
         "v": VERSION,
         "n": request.gpu_count,
         "l": int(request.length.total_seconds()),
-        "p": request.priority.value,
+        "p": request.priority.value if request.priority else None,
         "g": list(request.gpu_names),
         "y": request.gpu_type,
         "s": None if request.start is None else request.start.timestamp(),
@@ -106,14 +106,14 @@ def _run_to_json(run: TrainingSpec) -> dict[str, Any]:
 
 def _load(carried: Mapping[str, Any], request_key: str | None) -> ReserveRequest:
     start, run, kind = carried.get("s"), carried.get("r"), carried.get("y")
-    preemptible = carried.get("e")
+    preemptible, priority = carried.get("e"), carried.get("p")
     return ReserveRequest(
         length=timedelta(seconds=int(carried["l"])),
         gpu_count=int(carried["n"]),
         gpu_names=tuple(str(name) for name in carried.get("g", ())),
         gpu_type=None if kind is None else str(kind),
         start=None if start is None else datetime.fromtimestamp(float(start), UTC),
-        priority=Priority(carried["p"]),
+        priority=None if priority is None else Priority(priority),
         preemptible=None if preemptible is None else bool(preemptible),
         run=None if run is None else check_training_spec(run, _whole(run)),
         note=str(carried.get("t", "")),

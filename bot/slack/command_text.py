@@ -30,7 +30,8 @@ def _words(request: ReserveRequest, tz: tzinfo) -> Iterator[str]:
         whole = not (local.second or local.microsecond)
         yield local.isoformat(timespec="minutes" if whole else "auto")
     yield format_length(request.length)
-    yield request.priority.value
+    if request.priority is not None:
+        yield request.priority.value
     if request.preemptible is not None:
         yield "preemptible" if request.preemptible else "protected"
     if request.run is not None:

@@ -81,7 +81,7 @@ class _Reading:
             gpu_type=self.gpu_type,
             deadline=self.deadline,
             not_before=self.not_before,
-            priority=self.priority or Priority.P2,
+            priority=self.priority,
         )
 
     def _step(self, words: Sequence[str]) -> int:

@@ -83,7 +83,7 @@ class Reading:
             gpu_names=self.gpu_names,
             gpu_type=self.gpu_type,
             start=self.start,
-            priority=self.priority or Priority.P2,
+            priority=self.priority,
             preemptible=self.preemptible,
             run=check_training_spec(self.run_fields, run_defaults) if self.wants_run else None,
             note=self._note(),

@@ -65,7 +65,7 @@ class TrainDraft:
     start: datetime | None
     starts_now: bool
     length: timedelta | None
-    priority: Priority
+    priority: Priority | None
     note: str
 
 
@@ -251,7 +251,7 @@ def _result(
             start=reading.start,
             starts_now=reading.starts_now,
             length=reading.length,
-            priority=reading.priority or Priority.P2,
+            priority=reading.priority,
             note=" ".join(reading.note),
         )
     rest = Reading(reading.moments, reading.tokens, reading.gpu_models)

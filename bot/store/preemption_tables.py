@@ -12,6 +12,17 @@ from bot.store.tables import Base, MemberRow, ReservationRow
 from bot.store.types import PlainText
 
 
+class TeamDefaultsRow(Base):
+    """The usual priority of a team, and whether it is preemptible; no row: P2, preemptible."""
+
+    __tablename__ = "team_defaults"
+    team_id: Mapped[int] = mapped_column(
+        ForeignKey("teams.id"), primary_key=True, autoincrement=False
+    )
+    priority: Mapped[str] = mapped_column(String(4))
+    preemptible: Mapped[bool]
+
+
 class PreemptionRow(Base):
     """A reservation that needs GPUs of others, and what was shown of whom it takes them from.
 

@@ -66,6 +66,14 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_preemption_victims_reservation_id"), "preemption_victims", ["reservation_id"]
     )
+    op.create_table(
+        "team_defaults",
+        sa.Column("team_id", ID, autoincrement=False, nullable=False),
+        sa.Column("priority", sa.String(length=4), nullable=False),
+        sa.Column("preemptible", sa.Boolean(), nullable=False),
+        _refers_to("team_defaults", "team_id", "teams"),
+        sa.PrimaryKeyConstraint("team_id", name=op.f("pk_team_defaults")),
+    )
 
 
 def _refers_to(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
@@ -75,5 +83,6 @@ def _refers_to(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
 
 
 def downgrade() -> None:
+    op.drop_table("team_defaults")
     op.drop_table("preemption_victims")
     op.drop_table("preemptions")

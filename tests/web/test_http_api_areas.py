@@ -378,6 +378,10 @@ async def test_people_and_teams_are_administered(
     assert again["error"] == "team_exists"
     changed = await sent(api, "PATCH", "/teams/Vision", {"gpus_at_once": 0}, headers=ada)
     assert (changed["gpus_at_once"], changed["channel_id"]) == (None, "C0VISION")
+    usual = {"priority": "p1", "preemptible": True}
+    decided = await sent(api, "PATCH", "/teams/vision", usual, headers=ada)
+    assert (decided["priority"], decided["preemptible"]) == ("p1", True)
+    await sent(api, "PATCH", "/teams/vision", {"priority": "p0"}, headers=ada, status=422)
     for _ in range(2):
         moved = await sent(api, "PUT", "/members/U0BOB/team", {"team": "vision"}, headers=ada)
         lead = await sent(api, "PUT", "/members/U0BOB/role", {"role": "lead"}, headers=ada)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from bot.domain.gpu_types import type_name
-from bot.domain.people import Member, Role
-from bot.domain.teams import HostView, SyncOutcome, TeamView, colour_name
 from bot.domain.incidents import IncidentView
+from bot.domain.people import Member, Role
+from bot.domain.teams import HostView, SyncOutcome, TeamDefaults, TeamView, colour_name
 from bot.slack.blocks.card import Card
 from bot.slack.blocks.incident_words import open_incident_blocks
 from bot.slack.blocks.text import (
@@ -91,6 +91,7 @@ def hosts_card(
         tz: the reader's zone.
         with_buttons: whether the reader may drain them.
         notice: mrkdwn on top, about what was just done.
+        incidents: what is wrong with hosts and GPUs now.
     """
     if not hosts:
         text = "No host has reported yet. Start `berth agent` on a GPU host."
@@ -122,6 +123,9 @@ def _team_text(team: TeamView) -> str:
         facts.append(f"at most {count_text(team.gpus_at_once, 'GPU')} at once")
     if team.gpu_hours_per_week is not None:
         facts.append(f"{team.gpu_hours_per_week:g} GPU-hours a week")
+    if team.defaults != TeamDefaults():
+        mark = "preemptible" if team.defaults.preemptible else "protected"
+        facts.append(f"books {team.defaults.priority.value.upper()}, {mark}, unless said otherwise")
     if team.colour:
         facts.append(safe(colour_name(team.colour), 20))
     if team.usergroup_id:

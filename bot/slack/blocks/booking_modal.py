@@ -50,7 +50,11 @@ _FIELD_OF_ERROR = {
     "too_short": LENGTH,
     "too_long": LENGTH,
 }
+USUAL = "usual"
+"""The choice of a priority that leaves it to the team."""
+
 _PRIORITIES = {
+    USUAL: "The usual one of your team",
     Priority.P2: "P2 research, preemptible",
     Priority.P1: "P1 production",
     Priority.P0: "P0 urgent production",
@@ -72,7 +76,7 @@ class FormState:
     start_now: bool = False
     start: datetime | None = None
     length: timedelta | None = None
-    priority: Priority = Priority.P2
+    priority: Priority | None = None
     train: bool = False
     run_fields: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
@@ -152,7 +156,7 @@ def read_state(view: Mapping[str, Any]) -> FormState:
         start_now=bool(fields.get(START_NOW, {}).get("selected_options")),
         start=None if start is None else datetime.fromtimestamp(int(start), UTC),
         length=timedelta(seconds=int(length)) if length else None,
-        priority=Priority(priority) if priority in tuple(Priority) else Priority.P2,
+        priority=Priority(priority) if priority in tuple(Priority) else None,
         train=bool(fields.get(TRAIN, {}).get("selected_options")),
         run_fields={
             name: str(fields[name].get("value") or "").strip()
@@ -256,7 +260,7 @@ def _inputs(form: BookingForm, state: FormState) -> list[Block]:
     if state.start is not None:
         picker["initial_date_time"] = int(state.start.timestamp())
     lengths = [_choice(str(_seconds(one)), duration_text(one)) for one in lengths_of(form)]
-    priorities = [_choice(priority.value, words) for priority, words in _PRIORITIES.items()]
+    priorities = [_choice(priority, words) for priority, words in _PRIORITIES.items()]
     repeats = [_choice(choice, words) for choice, words in CHOICES.items()]
     length = str(_seconds(state.length or form.slot))
     return [
@@ -271,7 +275,7 @@ def _inputs(form: BookingForm, state: FormState) -> list[Block]:
         ),
         _input(LENGTH, "Length", _select(lengths, length)),
         _input(REPEAT, "Repeat", _select(repeats, state.repeat), optional=True),
-        _input(PRIORITY, "Priority", _select(priorities, state.priority.value)),
+        _input(PRIORITY, "Priority", _select(priorities, state.priority or USUAL)),
         _input(
             TRAIN,
             "Training",

@@ -167,7 +167,7 @@ def _rule(rule: Recurrence) -> str:
 
 def _what(view: SeriesView) -> str:
     request = view.request
-    parts = [_gpus(request), request.priority.value.upper()]
+    parts = [_gpus(request), request.rank.value.upper()]
     if request.run is not None:
         parts.append(spec_words(request.run))
     if request.note.strip():

@@ -98,7 +98,9 @@ def _wish(request: ReserveRequest, now: datetime, tz: tzinfo) -> str:
         if request.gpu_names
         else f"{count_text(request.gpu_count, 'GPU')}{kind}"
     )
-    parts = [gpus, _when(request, now, tz), request.priority.value.upper()]
+    parts = [gpus, _when(request, now, tz)]
+    if request.priority is not None:
+        parts.append(request.priority.value.upper())
     if request.run is not None:
         parts.append(spec_words(request.run))
     if request.note:

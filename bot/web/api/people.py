@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, field_validator
 
 from bot.domain.people import Member, Role
+from bot.domain.priority import Priority
 from bot.domain.shares import Shares, TeamShare
-from bot.domain.teams import PALETTE, TeamChange, TeamView, colour_of
+from bot.domain.teams import PALETTE, USUAL_PRIORITIES, TeamChange, TeamView, colour_of
 from bot.ports.use_cases import UseCaseRunner
 from bot.services import roles, shares, teams
 from bot.web.api.wishes import SlackUserId, Wish
@@ -49,6 +50,16 @@ class TeamSettings(Wish):
         None, ge=0, le=10_000_000, allow_inf_nan=False, description="0: no limit"
     )
 
+    priority: Priority | None = Field(None, description="of bookings that name none: p1 or p2")
+    preemptible: bool | None = Field(None, description="the mark of bookings that name no priority")
+
+    @field_validator("priority")
+    @classmethod
+    def _usual(cls, priority: Priority | None) -> Priority | None:
+        if priority is not None and priority not in USUAL_PRIORITIES:
+            raise ValueError("must be p1 or p2: p0 is asked for by name")
+        return priority
+
     def change(self) -> TeamChange:
         """Return the change for the services."""
         return TeamChange(
@@ -58,6 +69,8 @@ class TeamSettings(Wish):
             usergroup_id=self.usergroup_id,
             gpus_at_once=self.gpus_at_once,
             gpu_hours_per_week=self.gpu_hours_per_week,
+            priority=self.priority,
+            preemptible=self.preemptible,
         )
 
 
@@ -118,6 +131,8 @@ class TeamAnswer(BaseModel):
     colour: str
     gpus_at_once: int | None
     gpu_hours_per_week: float | None
+    priority: Priority
+    preemptible: bool
     members: list[TeamMemberAnswer]
 
     @classmethod
@@ -131,6 +146,8 @@ class TeamAnswer(BaseModel):
             colour=view.colour,
             gpus_at_once=view.gpus_at_once,
             gpu_hours_per_week=view.gpu_hours_per_week,
+            priority=view.defaults.priority,
+            preemptible=view.defaults.preemptible,
             members=[
                 TeamMemberAnswer(slack_user_id=one.slack_user_id, name=one.name, role=one.role)
                 for one in view.members

@@ -28,7 +28,7 @@ class PlanWish(Wish):
     gpu_type: Word | None = Field(None, description="such as `a100`; any, when it is left out")
     deadline: Instant | None = Field(None, description="the soonest, when it is left out")
     not_before: Instant | None = Field(None, description="now, when it is left out")
-    priority: Priority = Priority.P2
+    priority: Priority | None = Field(None, description="the team's usual, when left out")
 
     def request(self, defaults: TrainingSpec) -> PlanRequest:
         """Return the request for the services.

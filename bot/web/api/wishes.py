@@ -82,7 +82,7 @@ class GpusWish(Wish):
 class BookableWish(GpusWish):
     """What can be booked, whenever that is."""
 
-    priority: Priority = Priority.P2
+    priority: Priority | None = Field(None, description="the team's usual, when left out")
     preemptible: bool | None = Field(None, description="what the priority says, when left out")
     run: RunWish | None = None
 

@@ -6,6 +6,7 @@ import json
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.priority import Priority
 from bot.services import teams
 from bot.services.transaction import UseCases
 from bot.slack.blocks.admin import DRAIN_ACTION, UNDRAIN_ACTION
@@ -36,6 +37,19 @@ async def test_a_team_is_made_filled_and_shown(any_office: Office) -> None:
     changed = await office.say("/gpu team set vision gpus=none hours=400 colour=green")
     assert "400 GPU-hours a week" in text_of(changed)
     assert "at once" not in text_of(changed)
+
+
+async def test_a_team_has_a_usual_priority(any_office: Office) -> None:
+    office = any_office
+    changed = await office.say("/gpu team set everyone priority=p1 preemptible=no")
+    assert "books P1, protected, unless said otherwise" in text_of(changed)
+    assert "P1" in text_of(await office.say("/gpu reserve 1 now 2h"))
+    await office.say("/gpu reserve 1 now 2h p2")
+    usual, named = office.reservations("U0ALICE")
+    assert (usual.priority, usual.preemptible) == (Priority.P1, False)
+    assert (named.priority, named.preemptible) == (Priority.P2, True)
+    refused = text_of(await office.say("/gpu team set everyone priority=p0"))
+    assert "P0 is asked for by name" in refused
 
 
 async def test_roles_and_members_by_name_and_by_mention(office: Office) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import BerthError, UnknownPerson, UnreadableRequest
 from bot.domain.people import Role
+from bot.domain.priority import Priority
 from bot.domain.teams import PALETTE, TeamChange, colour_name, colour_of, next_colour
 from bot.slack.admin_grammar import Mention, parse_member, parse_role, parse_team, read_mention
 from tests.strategies import MODEST
@@ -35,6 +36,11 @@ def test_none_takes_a_limit_away() -> None:
     assert wish.change == TeamChange(gpus_at_once=0, gpu_hours_per_week=0)
 
 
+def test_what_bookings_get_that_name_no_priority() -> None:
+    wish = parse_team("set vision priority=P1 preemptible=no")
+    assert wish.change == TeamChange(priority=Priority.P1, preemptible=False)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -51,6 +57,9 @@ def test_none_takes_a_limit_away() -> None:
         "create vision gpus=many",
         "create vision colour=mauve",
         "create vision size=3",
+        "set vision priority=p0",
+        "set vision priority=high",
+        "set vision preemptible=maybe",
         "create vision channel=<!channel>",
         "set vision",
         "sync vision now",

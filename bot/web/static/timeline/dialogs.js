@@ -52,13 +52,14 @@ export class Dialogs {
     const end = el("input", { type: "datetime-local", name: "end", required: true, value: toInput(window.end) });
     const note = el("input", { type: "text", name: "note", maxlength: "300", autocomplete: "off" });
     const priority = el("select", { name: "priority" },
-      el("option", { value: "p2", selected: true }, "P2 research, preemptible"),
+      el("option", { value: "", selected: true }, "the usual one of your team"),
+      el("option", { value: "p2" }, "P2 research, preemptible"),
       el("option", { value: "p1" }, "P1 production"),
       el("option", { value: "p0" }, "P0 urgent production"));
     const key = newKey();
     const send = () => {
       const begins = fromInput(start.value), ends = fromInput(end.value);
-      const body = { end: iso(ends), gpu_names: names, gpu_count: names.length, priority: priority.value, note: note.value };
+      const body = { end: iso(ends), gpu_names: names, gpu_count: names.length, priority: priority.value || null, note: note.value };
       if (begins > this.model.currentTime) body.start = iso(begins);
       this.#send("/reservations", body, `${key}-${begins}-${ends}-${priority.value}`, "Booked", body);
     };
@@ -152,7 +153,7 @@ export class Dialogs {
     const path = `/reservations/${other.reservation_id}`;
     const bar = this.model.byNumber.get(other.reservation_id);
     if (other.reservation_id === null) {
-      const { priority = "p2", note = "" } = wish ?? {};
+      const { priority = null, note = "" } = wish ?? {};
       const body = { start: other.starts_at, end: other.ends_at, gpu_count: other.gpu_count, priority, note };
       if (other.gpu_names.length) body.gpu_names = other.gpu_names;
       else if (other.gpu_type) body.gpu_type = other.gpu_type;
