@@ -60,6 +60,8 @@ ROUTES_OF: dict[str, tuple[str, ...]] = {
     "train": ("POST /reservations", "GET /templates/{name}"),
     "template": ("GET /templates", "PUT /templates/{name}", "DELETE /templates/{name}"),
     "logs": ("GET /runs/{number}/log", "GET /runs/{number}"),
+    "audit": ("GET /audit", "GET /audit/export"),
+    "report": ("GET /report", "GET /report.csv"),
     "processes": (
         "GET /processes",
         "POST /processes/{number}/adopt",
@@ -70,6 +72,7 @@ ROUTES_OF: dict[str, tuple[str, ...]] = {
 """The routes that do what a sub-command does, and its buttons."""
 
 ONLY_IN_SLACK = {
+    "calendar": "a picture for a channel, and secret addresses that their owner alone may see",
     "help": "for people; programs have the contract at /openapi.json",
     "web": "signs a person in to the pages; a program has its token",
 }
