@@ -172,6 +172,7 @@ async def serve(settings: ServeSettings) -> None:
     if settings.enrol_agent_token is not None:
         token = settings.enrol_agent_token.get_secret_value()
         await plane.run(tokens.add_token, "enrolled by setting", Scope.AGENT, token)
+    await plane.run(standing_work.arm)
     server = uvicorn.Server(
         uvicorn.Config(
             plane.web_app,
@@ -186,7 +187,6 @@ async def serve(settings: ServeSettings) -> None:
     team_sync = TeamSync(plane.slack_client, plane.run)
     plane.clockwork.start()
     team_sync.start()
-    await plane.run(standing_work.arm)
     try:
         await server.serve()
     finally:
