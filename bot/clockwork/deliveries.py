@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.clockwork.letters import deliver_letter
+from bot.domain.notices import Notice
 from bot.ports.artifact_store import ArtifactStore
 from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
 from bot.ports.use_cases import UseCaseRunner
@@ -54,8 +55,7 @@ class DeliveryRound:
         elif parcel.delivery.kind is DeliveryKind.LOG:
             await self._send_log(parcel, _address(parcel))
         elif parcel.notice is not None:
-            await self._send_notice(parcel)
-            await self.run(outbox.record_sent, parcel, self.owner)
+            await self.run(outbox.record_sent, parcel, self.owner, await self._send_notice(parcel))
 
     async def _send_card(self, parcel: Parcel) -> CardAddress:
         if parcel.address is None:
@@ -69,19 +69,33 @@ class DeliveryRound:
             await self.messenger.update_card(parcel.address, parcel.view)
         return parcel.address
 
-    async def _send_notice(self, parcel: Parcel) -> None:
+    async def _send_notice(self, parcel: Parcel) -> CardAddress | None:
         if parcel.notice is None:
-            return
+            return None
         key, uncertain = parcel.delivery_key, parcel.delivery.uncertain
         if parcel.delivery.kind is DeliveryKind.DIRECT:
+            if await self._has_edited(parcel, parcel.notice):
+                return parcel.standing
             # To whom it was written: the reservation may have another holder by now.
-            await self.messenger.send_direct(
+            return await self.messenger.send_direct(
                 parcel.channel_id, parcel.notice, delivery_key=key, uncertain=uncertain
             )
-        else:
-            await self.messenger.post_in_thread(
-                _address(parcel), parcel.notice, delivery_key=key, uncertain=uncertain
-            )
+        await self.messenger.post_in_thread(
+            _address(parcel), parcel.notice, delivery_key=key, uncertain=uncertain
+        )
+        return None
+
+    async def _has_edited(self, parcel: Parcel, notice: Notice) -> bool:
+        """Edit the message that stands already; one that is gone is said anew by the caller."""
+        if parcel.standing is None:
+            return False
+        try:
+            await self.messenger.update_direct(parcel.standing, notice)
+        except DeliveryFailed as failure:
+            if not failure.permanent:
+                raise
+            return False
+        return True
 
     async def _send_plot(self, parcel: Parcel, address: CardAddress) -> None:
         if parcel.artifact_key is None:

@@ -16,3 +16,11 @@ class Notice:
     kind: ClassVar[str] = "notice"
     broadcast: ClassVar[bool] = False
     reservation_id: int
+
+    @property
+    def stands_as(self) -> str:
+        """The name of the direct message that it stands in: the next of that name edits it.
+
+        Empty where each is a message of its own.
+        """
+        return ""

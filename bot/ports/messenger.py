@@ -75,11 +75,21 @@ class Messenger(ABC):
     @abstractmethod
     async def send_direct(
         self, slack_user_id: str, notice: Notice, *, delivery_key: str, uncertain: bool
-    ) -> None:
+    ) -> CardAddress:
         """Tell ``notice`` to one person, or in the channel whose id is given instead.
+
+        Returns where the message stands.
 
         Raises:
             DeliveryFailed: it did not go out.
+        """
+
+    @abstractmethod
+    async def update_direct(self, address: CardAddress, notice: Notice) -> None:
+        """Make a message of `send_direct` say ``notice`` instead. Idempotent.
+
+        Raises:
+            DeliveryFailed: it did not go out; permanent when the message is gone.
         """
 
     @abstractmethod

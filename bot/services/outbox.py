@@ -10,6 +10,7 @@ from bot.domain.notices import Notice, notice_from_json, notice_to_json
 from bot.domain.states import ReservationState
 from bot.domain.views import ReservationView
 from bot.ports.messenger import CardAddress
+from bot.services import standing_notices
 from bot.services.transaction import Tx, reads_only
 from bot.services.undelivered import tell_admins
 from bot.services.views import reservation_view
@@ -32,7 +33,7 @@ class Parcel:
 
     ``shown_version`` is a digest of what the card will show; ``already_shown`` tells that it
     shows just that.  ``notice`` is set for threads and direct messages, ``artifact_key``
-    for a plot and a log.
+    for a plot and a log, ``standing`` where the message stands that a notice edits.
     """
 
     delivery: Delivery
@@ -43,6 +44,7 @@ class Parcel:
     already_shown: bool
     notice: Notice | None
     artifact_key: str | None
+    standing: CardAddress | None = None
 
     @property
     def delivery_key(self) -> str:
@@ -240,6 +242,10 @@ def _parcel(tx: Tx, delivery: Delivery) -> Parcel:
     if delivery.kind in (DeliveryKind.PLOT, DeliveryKind.LOG):
         artifact = tx.session.get_one(ArtifactRow, delivery.payload["artifact_id"])
     says_something = delivery.kind in _SAYS_SOMETHING
+    notice = notice_from_json(delivery.payload) if says_something else None
+    standing = None
+    if notice is not None and delivery.kind is DeliveryKind.DIRECT:
+        standing = standing_notices.where(tx, delivery.lane, notice)
     return Parcel(
         delivery=delivery,
         view=view,
@@ -247,8 +253,9 @@ def _parcel(tx: Tx, delivery: Delivery) -> Parcel:
         address=CardAddress(card.channel_id, card.ts) if card else None,
         shown_version=shown,
         already_shown=card is not None and card.shown_version == shown,
-        notice=notice_from_json(delivery.payload) if says_something else None,
+        notice=notice,
         artifact_key=artifact.key if artifact else None,
+        standing=standing,
     )
 
 
@@ -277,9 +284,13 @@ def record_card(tx: Tx, parcel: Parcel, owner: str, address: CardAddress) -> Non
     card.shown_version, card.edited_at = parcel.shown_version, tx.now
 
 
-def record_sent(tx: Tx, parcel: Parcel, owner: str) -> None:
-    """Record that a message went out. A holder whose lease has passed on changes nothing."""
-    _close(tx, parcel, owner, outbox.SENT)
+def record_sent(tx: Tx, parcel: Parcel, owner: str, address: CardAddress | None = None) -> None:
+    """Record that a message went out, and where a direct one stands, for what edits it.
+
+    A holder whose lease has passed on changes nothing.
+    """
+    if _close(tx, parcel, owner, outbox.SENT) and parcel.notice and address:
+        standing_notices.keep(tx, parcel.delivery.lane, parcel.notice, address)
 
 
 def record_plot(tx: Tx, parcel: Parcel, owner: str, file_id: str) -> None:

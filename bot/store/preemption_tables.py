@@ -23,6 +23,21 @@ class TeamDefaultsRow(Base):
     preemptible: Mapped[bool]
 
 
+class StandingNoticeRow(Base):
+    """Where a direct message stands that is edited when there is more to say.
+
+    ``lane`` is that of the outbox, ``name`` what notices call the message by.
+    """
+
+    __tablename__ = "standing_notices"
+    __table_args__ = (UniqueConstraint("lane", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lane: Mapped[str]
+    name: Mapped[str] = mapped_column(String(100))
+    channel_id: Mapped[str]
+    ts: Mapped[str] = mapped_column(String(32))
+
+
 class PreemptionRow(Base):
     """A reservation that needs GPUs of others, and what was shown of whom it takes them from.
 

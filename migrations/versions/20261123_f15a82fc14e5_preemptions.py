@@ -74,6 +74,16 @@ def upgrade() -> None:
         _refers_to("team_defaults", "team_id", "teams"),
         sa.PrimaryKeyConstraint("team_id", name=op.f("pk_team_defaults")),
     )
+    op.create_table(
+        "standing_notices",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("lane", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("channel_id", sa.String(length=255), nullable=False),
+        sa.Column("ts", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_standing_notices")),
+        sa.UniqueConstraint("lane", "name", name=op.f("uq_standing_notices_lane_name")),
+    )
 
 
 def _refers_to(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
@@ -83,6 +93,7 @@ def _refers_to(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
 
 
 def downgrade() -> None:
+    op.drop_table("standing_notices")
     op.drop_table("team_defaults")
     op.drop_table("preemption_victims")
     op.drop_table("preemptions")

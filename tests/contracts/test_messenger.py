@@ -16,6 +16,7 @@ from bot.ports.messenger import CardAddress, DeliveryFailed, Messenger
 from bot.sandbox.faults import Fault
 from bot.sandbox.options import StandInOptions
 from bot.sandbox.server import SlackStandIn
+from bot.slack.blocks.notices import notice_message
 from bot.slack.blocks.reservation_card import reservation_card
 from bot.slack.outbound.messenger import SlackMessenger
 from bot.slack.outbound.send_budget import SendBudget
@@ -62,6 +63,10 @@ class Rig(ABC):
     @abstractmethod
     def direct_keys(self) -> list[str]:
         """Return the delivery keys of what the person was told."""
+
+    @abstractmethod
+    def direct_texts(self) -> list[str]:
+        """Return what the person reads."""
 
     @abstractmethod
     def files(self, address: CardAddress) -> list[tuple[str, str, str, bytes]]:
@@ -118,6 +123,9 @@ class FakeRig(Rig):
         return [
             sent.delivery_key for sent in self.fake.direct_notices if sent.slack_user_id == PERSON
         ]
+
+    def direct_texts(self) -> list[str]:
+        return [notice_message(sent.notice).text for sent in self.fake.direct_notices]
 
     def files(self, address: CardAddress) -> list[tuple[str, str, str, bytes]]:
         return [
@@ -182,6 +190,10 @@ class SlackRig(Rig):
     def direct_keys(self) -> list[str]:
         channel = self.slack.state.workspace.direct_channel(PERSON)
         return _keys(self._messages(channel.id))
+
+    def direct_texts(self) -> list[str]:
+        channel = self.slack.state.workspace.direct_channel(PERSON)
+        return [str(message["text"]) for message in self._messages(channel.id)]
 
     def files(self, address: CardAddress) -> list[tuple[str, str, str, bytes]]:
         stored = [
@@ -405,6 +417,19 @@ async def test_a_person_who_left_is_not_worth_another_try(rig: Rig) -> None:
     rig.deactivate()
     with pytest.raises(DeliveryFailed) as failure:
         await rig.messenger.send_direct(PERSON, QUIET, delivery_key="one", uncertain=False)
+    assert failure.value.permanent
+
+
+async def test_a_direct_message_is_edited_in_place(rig: Rig) -> None:
+    stands = await rig.messenger.send_direct(PERSON, QUIET, delivery_key="one", uncertain=False)
+    again = await rig.messenger.send_direct(PERSON, QUIET, delivery_key="one", uncertain=True)
+    assert again == stands, "where it stands is found again"
+    for _ in range(2):
+        await rig.messenger.update_direct(stands, LOUD)
+    assert rig.direct_keys() == ["one"]
+    assert rig.direct_texts() == [notice_message(LOUD).text]
+    with pytest.raises(DeliveryFailed) as failure:
+        await rig.messenger.update_direct(CardAddress(stands.channel_id, "1.000001"), QUIET)
     assert failure.value.permanent
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bot.domain.incidents import IncidentView
@@ -114,6 +114,13 @@ class FakeMessenger(Messenger):
         """Take a card away, as a person might."""
         self.cards = [card for card in self.cards if card.address != address]
 
+    def delete_direct(self, address: CardAddress) -> None:
+        """Take a direct message away."""
+        gone = (address.channel_id, address.ts)
+        self.direct_notices = [
+            sent for sent in self.direct_notices if (sent.slack_user_id, sent.delivery_key) != gone
+        ]
+
     def card(self, reservation_id: int) -> SentCard:
         """Return the newest card of a reservation."""
         return next(
@@ -152,12 +159,21 @@ class FakeMessenger(Messenger):
 
     async def send_direct(
         self, slack_user_id: str, notice: Notice, *, delivery_key: str, uncertain: bool
-    ) -> None:
+    ) -> CardAddress:
         self._begin("send_direct", slack_user_id, "user_disabled")
         sent = SentNotice(notice, delivery_key, slack_user_id=slack_user_id)
         if not (uncertain and _told(self.direct_notices, sent)):
             self.direct_notices.append(sent)
         self._finish()
+        return CardAddress(slack_user_id, delivery_key)
+
+    async def update_direct(self, address: CardAddress, notice: Notice) -> None:
+        self._begin("update_direct", address.channel_id, "user_disabled")
+        for place, sent in enumerate(self.direct_notices):
+            if (sent.slack_user_id, sent.delivery_key) == (address.channel_id, address.ts):
+                self.direct_notices[place] = replace(sent, notice=notice)
+                return self._finish()
+        raise DeliveryFailed("message_not_found", permanent=True)
 
     async def post_process_card(
         self, lane: str, view: ProcessView, *, delivery_key: str, uncertain: bool

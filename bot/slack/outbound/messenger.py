@@ -153,17 +153,31 @@ class SlackMessenger(Messenger):
 
     async def send_direct(
         self, slack_user_id: str, notice: Notice, *, delivery_key: str, uncertain: bool
-    ) -> None:
+    ) -> CardAddress:
         """Tell ``notice`` to one person, or in the channel whose id is given instead.
+
+        Returns where the message stands.
 
         Raises:
             DeliveryFailed: it did not go out.
         """
         async with self._in_time():
             channel_id = await self._direct_channel(slack_user_id)
-            if uncertain and await self._search.message_ts(channel_id, delivery_key):
-                return
-            await self._post(channel_id, notice_message(notice), delivery_key)
+            if uncertain:
+                found = await self._search.message_ts(channel_id, delivery_key)
+                if found is not None:
+                    return CardAddress(channel_id, found)
+            ts = await self._post(channel_id, notice_message(notice), delivery_key)
+            return CardAddress(channel_id, ts)
+
+    async def update_direct(self, address: CardAddress, notice: Notice) -> None:
+        """Make a message of `send_direct` say ``notice`` instead. Idempotent.
+
+        Raises:
+            DeliveryFailed: it did not go out; permanent when the message is gone.
+        """
+        async with self._in_time():
+            await self._update(address, notice_message(notice))
 
     async def post_process_card(
         self, lane: str, view: ProcessView, *, delivery_key: str, uncertain: bool
