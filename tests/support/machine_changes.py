@@ -55,10 +55,17 @@ def assert_lawful(now: datetime, before: Snapshot, after: Snapshot) -> None:
         assert old is None or row.version > old.version, f"R{number} changed, its version did not"
         assert any(_is_about(event, number) for event in events), f"no event tells of R{number}"
         if _needs_a_message(now, after, row):
-            shown = any(each.reservation_id == number for each in said)
+            about = {number, *_sources_of(after, number)}
+            shown = any(each.reservation_id in about for each in said)
             assert shown or _will_be_shown(after, number), f"nobody hears of R{number}"
     for event in events:
         assert event.at == now
+
+
+def _sources_of(after: Snapshot, number: int) -> set[int]:
+    """Return the reservations whose run goes on in this one: one card tells of all of them."""
+    links = after.rows.get("continuations", {}).values()
+    return {link.from_reservation_id for link in links if link.to_reservation_id == number}
 
 
 def _nothing_is_forgotten(before: Snapshot, after: Snapshot) -> None:
