@@ -86,6 +86,7 @@ VALUES: dict[str, Any] = {
     "attempts": 2,
     "run_id": 7,
     "process_id": 5,
+    "incident_id": 6,
     "preemption_id": 6,
     "priority": "p1",
     "allowed": ("p0",),
