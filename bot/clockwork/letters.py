@@ -40,6 +40,4 @@ async def _record_failure(
     if failure.permanent:
         await run(direct_messages.record_refusal, letter, owner, failure.reason)
     else:
-        await run(
-            direct_messages.record_retry, letter, owner, failure.reason, failure.retry_after
-        )
+        await run(direct_messages.record_retry, letter, owner, failure.reason, failure.retry_after)

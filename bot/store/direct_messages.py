@@ -35,9 +35,7 @@ class Claimed:
 def add(session: Session, *, lane: str, payload: Mapping[str, Any], now: datetime) -> None:
     """Put a message at the end of its lane."""
     wakeups.mark(session)
-    session.add(
-        DirectMessageRow(lane=lane, payload=dict(payload), not_before=now, created_at=now)
-    )
+    session.add(DirectMessageRow(lane=lane, payload=dict(payload), not_before=now, created_at=now))
 
 
 def claim_due(
@@ -71,9 +69,7 @@ def _is_next(now: datetime) -> ColumnElement[bool]:
         other.lane == DirectMessageRow.lane,
         or_(
             other.created_at < DirectMessageRow.created_at,
-            and_(
-                other.created_at == DirectMessageRow.created_at, other.id < DirectMessageRow.id
-            ),
+            and_(other.created_at == DirectMessageRow.created_at, other.id < DirectMessageRow.id),
         ),
     )
     first_there = exists().where(
