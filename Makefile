@@ -10,7 +10,7 @@ T      ?= tests
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev system-packages demo test check fix lock bench revision clean
+.PHONY: help setup setup-dev system-packages demo test test-gpu check fix lock bench revision clean
 
 help: ## list these words
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -58,6 +58,9 @@ demo: setup ## try Berth here; SCRIPT=1 plays the story without a browser
 
 test: setup-dev system-packages ## run the tests; T=path runs some
 	$(BIN)/pytest $(T) --numprocesses $(JOBS) --dist loadfile
+
+test-gpu: setup-dev ## run the tests that need a real NVIDIA GPU
+	$(BIN)/pytest -m gpu
 
 check: setup-dev ## lint, types, layers, documents in step
 	$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from tests.support.trainings import STOP_IN_EPOCH, MakeAttempt, figures
 pytestmark = [
     pytest.mark.training,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no GPU here"),
+    pytest.mark.gpu,
 ]
 
 ON_GPU: dict[str, Any] = {
