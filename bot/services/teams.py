@@ -70,8 +70,10 @@ def change(tx: Tx, member: Member, name: str, wanted: TeamChange) -> TeamView:
     require_admin(member, "teams")
     row = locked(tx, name)
     _apply(row, wanted)
-    has_new_defaults = team_defaults.change(tx, row.id, wanted)
-    if has_new_defaults or tx.session.is_modified(row):
+    # Looked at first: the next query writes the row, and forgets that it was modified.
+    is_new = tx.session.is_modified(row)
+    is_new = team_defaults.change(tx, row.id, wanted) or is_new
+    if is_new:
         _record(tx, member, row, "team.changed", wanted)
     tx.session.flush()
     return view_of(tx, row)
